@@ -1,0 +1,55 @@
+"""The entry point: find the noun, import only its module, map every ending to an exit code."""
+
+import sys
+
+# noun -> (module, one line of help). `--help` prints this table and imports nothing else.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("ccops.cli.up", "Start the stack on this machine and wait until it is ready."),
+    "down": ("ccops.cli.down", "Stop the stack; data stays unless --wipe."),
+    "status": ("ccops.cli.status", "Show what runs, where, since when and how well."),
+    "logs": ("ccops.cli.logs", "Show the merged logs of the stack."),
+    "restart": ("ccops.cli.restart", "Restart one service, optionally with settings changed."),
+    "smoke": ("ccops.cli.smoke", "Run scenarios: prove every system saw the same event."),
+    "doctor": ("ccops.cli.doctor", "Name every reason why the stack could fail here."),
+}
+
+_HELP = """\
+ccops: prove that a real-time game stack works, on real systems.
+
+Examples:
+  ccops smoke journey --up          start everything and walk a day in a user's life
+  ccops status                      what runs, where and how well
+  ccops smoke trace TRACE_ID        one event's path through all systems
+  ccops down                        stop, keep the data
+
+Commands:
+{commands}
+
+Common options:  --env NAME   -o text|json|yaml|md   --project DIR   -h
+Exit codes:      0 ok, 1 negative, 2 usage, 3 refused, 4 unreachable, 5 degraded, 70 bug, 130 interrupted
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `ccops ARGV` and return its exit code (as a console script it is passed to sys.exit)."""
+    args = sys.argv[1:] if argv is None else argv
+    if not args or args[0] in {"-h", "--help", "help"}:
+        sys.stdout.write(_HELP.format(commands=_table()))
+        return 0 if args else 2
+    if args[0] in {"--version", "version"}:
+        from ccops import __version__
+
+        sys.stdout.write(f"ccops {__version__}\n")
+        return 0
+    from ccops.cli.run import run_noun
+
+    return run_noun(args, COMMANDS)
+
+
+def _table() -> str:
+    width = max(len(noun) for noun in COMMANDS)
+    return "\n".join(f"  {noun:<{width}}  {line}" for noun, (_, line) in COMMANDS.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

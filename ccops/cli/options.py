@@ -1,0 +1,50 @@
+"""The options that mean the same in every command, defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ccops.core.output import Output, Report, write
+from ccops.core.profile import Profile, find_project, load_profile
+
+EnvOption = Annotated[
+    str,
+    typer.Option(
+        "--env", envvar="CCOPS_ENV", help="Environment: the file env/NAME.env.", rich_help_panel="Target"
+    ),
+]
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", envvar="CCOPS_PROJECT", help="Folder with scenarios/ and env/.", show_default=False
+    ),
+]
+OutputOption = Annotated[
+    Output, typer.Option("-o", "--output", envvar="CCOPS_OUTPUT", help="Format of the result.")
+]
+
+
+def app(help_text: str) -> typer.Typer:
+    """Return a Typer app with our settings: -h, plain help, no framework tracebacks."""
+    return typer.Typer(
+        help=help_text,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def profile_of(env: str, project: Path | None) -> Profile:
+    """Return the profile that the common options name."""
+    return load_profile(env, find_project(project))
+
+
+def finish(report: Report, output: Output) -> None:
+    """Write `report` and end the command with its exit code."""
+    write(report, output)
+    raise typer.Exit(int(report.exit_code))

@@ -1,0 +1,98 @@
+"""Run one noun's Typer app and map every ending to an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import typer
+from typer._click.exceptions import ClickException
+
+from ccops.core.errors import CcopsError, ExitCode, UsageError
+from ccops.core.masking import mask_urls
+from ccops.core.output import Output, error_report, write
+
+
+def run_noun(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int:
+    """Return the exit code of `ccops ARGS`; never lets an exception through."""
+    output = _output_of(args)
+    try:
+        return _invoke(args, commands)
+    except CcopsError as error:
+        write(error_report(error), output)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (`ccops logs | head`): not our failure, but nothing more can be written.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        return int(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001 - the one place that may: everything else is a bug
+        return _crash(args, error, output)
+
+
+def _invoke(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int:
+    noun = args[0]
+    if noun not in commands:
+        near = difflib.get_close_matches(noun, commands, n=1)
+        raise UsageError(
+            "COMMAND_UNKNOWN",
+            f"there is no command {noun!r}",
+            evidence=f"did you mean {near[0]!r}?" if near else "ccops --help lists the commands",
+            next_step=f"ccops {near[0]} --help" if near else "ccops --help",
+        )
+    module = importlib.import_module(commands[noun][0])
+    command = typer.main.get_command(module.app)
+    try:
+        result = command.main(list(args[1:]), prog_name=f"ccops {noun}", standalone_mode=False)
+    except typer.Exit as done:
+        return int(done.exit_code)
+    except typer.Abort:
+        return int(ExitCode.INTERRUPTED)
+    except ClickException as error:
+        raise UsageError(
+            "USAGE",
+            error.format_message(),
+            evidence=f"call: ccops {' '.join(args)}",
+            next_step=f"ccops {noun} --help",
+        ) from error
+    return int(result) if isinstance(result, int) else 0
+
+
+def _output_of(args: Sequence[str]) -> Output:
+    """Return the format an error is written in: found without parsing, since parsing may be what failed."""
+    chosen = os.environ.get("CCOPS_OUTPUT", "text")
+    for place, arg in enumerate(args):
+        if arg in {"-o", "--output"} and place + 1 < len(args):
+            chosen = args[place + 1]
+        elif arg.startswith("--output="):
+            chosen = arg.partition("=")[2]
+    return Output(chosen) if chosen in set(Output) else Output.TEXT
+
+
+def _crash(args: Sequence[str], error: Exception, output: Output) -> int:
+    folder = Path(os.environ.get("CCOPS_HOME") or Path.cwd() / ".ccops")
+    text = mask_urls("".join(traceback.format_exception(error)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"crash-{os.getpid()}.txt"
+        path.write_text(f"ccops {' '.join(args)}\n{text}", encoding="utf-8")
+        kept = str(path)
+    except OSError:
+        sys.stderr.write(text)
+        kept = "nowhere (the folder could not be written)"
+    bug = CcopsError(
+        "BUG",
+        mask_urls(f"{type(error).__name__}: {error}"),
+        evidence=f"details: {kept}",
+        next_step="report it with that file",
+        exit_code=ExitCode.BUG,
+    )
+    write(error_report(bug), output)
+    return int(ExitCode.BUG)

@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
 MEANING: dict[ExitCode, str] = {
     ExitCode.OK: "done; the check is clean; the plan is empty or was only printed",
-    ExitCode.NEGATIVE: "negative verdict: an assertion failed, a difference was found, or nothing was looked at",
+    ExitCode.NEGATIVE: "negative verdict: assertion failed, difference found, or nothing was looked at",
     ExitCode.USAGE: "wrong call, configuration, scenario or input file",
     ExitCode.REFUSED: "refused, nothing was changed",
     ExitCode.UNREACHABLE: "a target could not be reached, or a watcher lost its connection",

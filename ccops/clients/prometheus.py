@@ -1,0 +1,36 @@
+"""Open Prometheus' query API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ccops.clients.guard import translated, unreachable
+
+if TYPE_CHECKING:
+    from prometheus_api_client import PrometheusConnect
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Return what the client raises, its transport's errors included."""
+    import requests
+    from prometheus_api_client.exceptions import PrometheusApiClientException
+
+    return (requests.RequestException, PrometheusApiClientException)
+
+
+@asynccontextmanager
+async def open_prometheus(url: str, *, timeout: float = 5.0) -> AsyncIterator[PrometheusConnect]:
+    """Yield the blocking client after its health check; call its methods by `asyncio.to_thread`.
+
+    Raises Unreachable when Prometheus does not answer or goes away inside the block.
+    """
+    from prometheus_api_client import PrometheusConnect
+
+    with translated("prometheus", url, errors()):
+        client = PrometheusConnect(url=url, timeout=int(max(timeout, 1)))
+        if not await asyncio.to_thread(client.check_prometheus_connection):
+            raise unreachable("prometheus", url, ConnectionError("its query API does not answer 200"))
+        yield client

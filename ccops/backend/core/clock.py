@@ -1,0 +1,27 @@
+"""Time: the calendar of the game, and nothing else reads the wall clock.
+
+What decides money (expiry, windows) is decided by the database's clock; this one gives calendar days
+and timestamps of messages.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from ccops.backend.core.config import settings
+
+
+def now() -> datetime:
+    """Return the current time in UTC, shifted by GAME_CLOCK_OFFSET_S."""
+    return datetime.now(UTC) + timedelta(seconds=settings.game_clock_offset_s)
+
+
+def game_day(moment: datetime | None = None) -> date:
+    """Return the calendar day of `moment` (default: now) in GAME_TZ."""
+    return (moment or now()).astimezone(ZoneInfo(settings.game_tz)).date()
+
+
+def iso(moment: datetime) -> str:
+    """Return `moment` as `2026-11-22T09:00:00.123Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,95 @@
+"""Settings: the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+
+_SECRET: JsonDict = {"secret": True}
+
+
+class Settings(BaseModel):
+    """Every setting of the backend and the worker; a field's upper-case name is its variable.
+
+    Protected environments refuse test knobs and default secrets at start, not at the first request.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    app_env: str = Field("dev", pattern=r"^[a-z][a-z0-9-]*$", description="Suffix of topics and groups")
+    protected: bool = Field(False, description="Refuse test knobs and default secrets")
+    database_url: str = Field("postgresql://localhost/casino", json_schema_extra=_SECRET)
+    redis_url: str = Field("redis://localhost:6379/0", json_schema_extra=_SECRET)
+    kafka_bootstrap: str = "localhost:9092"
+    clickhouse_url: str = Field("http://default@localhost:8123/casino", json_schema_extra=_SECRET)
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8000, ge=1, le=65535)
+    worker_http_port: int = Field(8001, ge=1, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    jwt_keys: str = Field(
+        "dev:insecure-development-key-of-32-bytes-or-more",
+        description="kid:secret,kid:secret; the first signs, all verify",
+        json_schema_extra=_SECRET,
+    )
+    webhook_secrets: str = Field(
+        "insecure-development-webhook-secret",
+        description="Comma list; the first signs, all verify",
+        json_schema_extra=_SECRET,
+    )
+    pii_keys: str = Field(
+        "dev:" + "00" * 32,
+        description="kid:hex of 32 bytes; the first encrypts, all decrypt",
+        json_schema_extra=_SECRET,
+    )
+    access_ttl_s: int = Field(900, ge=1, le=86_400, description="Lifetime of an access token")
+    refresh_ttl_s: int = Field(1_209_600, ge=1, description="Lifetime of a refresh token")
+    refresh_leeway_s: int = Field(5, ge=0, le=60, description="A lost answer may be retried this long")
+    argon2_profile: Literal["prod", "test"] = "prod"
+    lockout_failures: int = Field(5, ge=1, description="Failures before an account is locked")
+    lockout_window_s: int = Field(600, ge=1, description="Window of the failures and length of the lock")
+    game_tz: str = Field("Asia/Seoul", description="Calendar of streaks")
+    game_clock_offset_s: int = Field(0, description="Test knob: shifts the game calendar")
+    unlimited_invite_code: str = Field("", description="An invite code without a limit; empty = none")
+    signup_gold: int = Field(1_000, ge=0, description="Gold granted at signup")
+    minimum_age: int = Field(19, ge=0, description="Years of age for adult features")
+    pool_size: int = Field(16, ge=1, le=100)
+    mock_gateway: bool = Field(True, description="Answer gold-pack payments from the built-in gateway")
+    allow_ws_query_token: bool = False
+    enable_legacy_games_ws: bool = False
+    fault: Literal["", "ledger", "ws", "kafka"] = Field("", description="Test knob: plant a fault")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Return the settings found in `environ`; unknown variables are not ours to judge."""
+        known = {name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ}
+        return cls.model_validate(known)
+
+    @model_validator(mode="after")
+    def _refuse_test_values_when_protected(self) -> Self:
+        if not self.protected:
+            return self
+        refused = [name for name in ("game_clock_offset_s", "fault") if getattr(self, name)]
+        fields = type(self).model_fields
+        refused += [
+            name
+            for name in ("jwt_keys", "webhook_secrets", "pii_keys", "access_ttl_s", "argon2_profile")
+            if (getattr(self, name) == fields[name].default)
+            == (name not in {"access_ttl_s", "argon2_profile"})
+        ]
+        if self.unlimited_invite_code == "5858":
+            refused.append("unlimited_invite_code")
+        if refused:
+            names = ", ".join(name.upper() for name in refused)
+            raise ValueError(f"refused in a protected environment: {names}")
+        return self
+
+    def topic(self, stem: str) -> str:
+        """Return the topic `cc.<domain>.<purpose>` of this environment."""
+        return f"cc.{stem}.{self.app_env}"
+
+
+settings = Settings.from_environ(os.environ)

@@ -1,0 +1,39 @@
+"""What identifies the running request: ids that go into rows, records, frames and logs."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`trace_id` is 32 hex digits (W3C), `request_id` 8-64 characters."""
+
+    trace_id: str
+    request_id: str
+
+
+_current: ContextVar[Context | None] = ContextVar("ccops_context", default=None)
+
+
+def current() -> Context:
+    """Return the running request's ids, or fresh ones outside a request."""
+    return _current.get() or new("", "")
+
+
+def enter(context: Context) -> None:
+    """Make `context` the current one of this task."""
+    _current.set(context)
+
+
+def new(traceparent: str, request_id: str) -> Context:
+    """Return a context from the headers; what is missing or malformed is made anew."""
+    match = _TRACEPARENT.match(traceparent)
+    trace_id = match[1] if match and set(match[1]) != {"0"} else secrets.token_hex(16)
+    return Context(trace_id, request_id if _REQUEST_ID.match(request_id) else secrets.token_hex(8))

@@ -1,0 +1,54 @@
+"""What routes declare: who is calling, and under which idempotency key."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Header
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ccops.backend.core.errors import ApiError
+from ccops.backend.core.security import Claims, read_access_token
+
+_bearer = HTTPBearer(auto_error=False, description="Access token of /api/auth/login")
+
+
+async def _claims(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Claims:
+    if given is None:
+        raise ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
+    return read_access_token(given.credentials)
+
+
+CurrentUser = Annotated[Claims, Depends(_claims)]
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The client's key and the hash of what it asked for. `key` None = the caller gave none."""
+
+    key: str | None
+
+    def hash(self, *parts: object) -> bytes:
+        """Return the SHA-256 of the request's meaning: same key + other hash = IDEMPOTENCY_KEY_REUSED."""
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+async def _optional_key(
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
+) -> Idempotency:
+    return Idempotency(key)
+
+
+async def _required_key(
+    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None,
+) -> Idempotency:
+    if not key:
+        raise ApiError("IDEMPOTENCY_KEY_MISSING")
+    return Idempotency(key)
+
+
+OptionalKey = Annotated[Idempotency, Depends(_optional_key)]
+RequiredKey = Annotated[Idempotency, Depends(_required_key)]

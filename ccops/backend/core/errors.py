@@ -1,0 +1,139 @@
+"""Error codes: each is declared once with its status and sentence; the body shape is the same everywhere.
+
+Body: `{"error": {"code", "message", "details", "request_id"}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from ccops.backend.core.context import current
+from ccops.backend.core.responses import JSON
+from ccops.backend.schemas.errors import ErrorResponse
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """A stable code, its HTTP status and its default sentence."""
+
+    code: str
+    status: int
+    message: str
+
+
+_DECLARED = (
+    ErrorCode("VALIDATION_ERROR", 422, "The request has the wrong shape."),
+    ErrorCode("BAD_REQUEST", 400, "The request could not be read."),
+    ErrorCode("NOT_FOUND", 404, "There is no such thing."),
+    ErrorCode("METHOD_NOT_ALLOWED", 405, "This method is not allowed here."),
+    ErrorCode("INTERNAL", 500, "Something went wrong on our side."),
+    ErrorCode("STORE_UNAVAILABLE", 503, "A required store does not answer."),
+    ErrorCode("BUSY", 409, "Another request holds the same row; try again."),
+    ErrorCode("UNAUTHORIZED", 401, "A valid access token is needed."),
+    ErrorCode("TOKEN_EXPIRED", 401, "The access token has expired."),
+    ErrorCode("FORBIDDEN", 403, "This is not yours."),
+    ErrorCode("RANK_REQUIRED", 403, "A higher rank is needed."),
+    ErrorCode("AGE_RESTRICTED", 403, "You are too young for this."),
+    ErrorCode("AGE_VERIFICATION_REQUIRED", 403, "Verify your age first."),
+    ErrorCode("INVITE_INVALID", 400, "The invite code is not valid."),
+    ErrorCode("INVITE_EXHAUSTED", 400, "The invite code is used up."),
+    ErrorCode("NICKNAME_TAKEN", 409, "This nickname is taken."),
+    ErrorCode("SITE_ID_TAKEN", 409, "This site id is taken."),
+    ErrorCode("INVALID_CREDENTIALS", 401, "Site id or password is wrong."),
+    ErrorCode("ACCOUNT_LOCKED", 429, "Too many failed attempts; try again later."),
+    ErrorCode("REFRESH_INVALID", 401, "The refresh token is not valid."),
+    ErrorCode("REFRESH_REUSED", 401, "The refresh token was used before; the session is closed."),
+    ErrorCode("ALREADY_CLAIMED", 409, "This was claimed already."),
+    ErrorCode("INSUFFICIENT_GOLD", 402, "There is not enough gold."),
+    ErrorCode("AMOUNT_OUT_OF_RANGE", 422, "The amount is out of range."),
+    ErrorCode("NONCE_USED", 409, "Another round was played at the same moment; try again."),
+    ErrorCode("IDEMPOTENCY_KEY_MISSING", 400, "The header Idempotency-Key is required."),
+    ErrorCode("IDEMPOTENCY_KEY_REUSED", 409, "This key was used for another request."),
+    ErrorCode("IDEMPOTENCY_IN_PROGRESS", 409, "A request with this key is still running."),
+    ErrorCode("PRODUCT_ENDED", 410, "This product is no longer sold."),
+    ErrorCode("SIGNATURE_MALFORMED", 400, "The signature header can't be read."),
+    ErrorCode("SIGNATURE_INVALID", 401, "The signature does not match."),
+    ErrorCode("TIMESTAMP_SKEW", 401, "The signed time is too far from ours."),
+    ErrorCode("PAYLOAD_TOO_LARGE", 413, "The body is too large."),
+    ErrorCode("ALREADY_JOINED", 409, "You joined already."),
+    ErrorCode("NOT_JOINED", 409, "Join first."),
+    ErrorCode("NOT_COMPLETED", 409, "The goal is not reached yet."),
+    ErrorCode("EVENT_ENDED", 410, "This event is over."),
+)
+CODES: Mapping[str, ErrorCode] = {item.code: item for item in _DECLARED}
+
+
+class ApiError(Exception):
+    """An answer that is not a success. Raise it with a declared code; the handler builds the body."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        *,
+        details: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        declared = CODES[code]
+        super().__init__(code)
+        self.code = code
+        self.status = declared.status
+        self.message = message or declared.message
+        self.details = details
+        self.headers = dict(headers or {})
+
+
+def error_body(code: str, message: str, details: object = None) -> dict[str, object]:
+    """Return the one error shape."""
+    return {
+        "error": {"code": code, "message": message, "details": details, "request_id": current().request_id}
+    }
+
+
+def responses(*codes: str) -> dict[int | str, dict[str, object]]:
+    """Return the OpenAPI `responses` of a route that may answer with `codes`."""
+    by_status: dict[int | str, dict[str, object]] = {}
+    for code in codes:
+        item = CODES[code]
+        entry = by_status.setdefault(item.status, {"description": "", "model": ErrorResponse, "x-codes": []})
+        listed = entry["x-codes"]
+        assert isinstance(listed, list)
+        listed.append(code)
+        entry["description"] = ", ".join(listed)
+    return by_status
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers: nothing leaves the application in another shape."""
+
+    @app.exception_handler(ApiError)
+    async def api_error(_: Request, error: ApiError) -> JSON:
+        body = error_body(error.code, error.message, error.details)
+        return JSON(body, error.status, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(_: Request, error: RequestValidationError) -> JSON:
+        # The input itself is left out: it may hold a password.
+        details = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+        declared = CODES["VALIDATION_ERROR"]
+        return JSON(error_body(declared.code, declared.message, details), declared.status)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSON:
+        code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}.get(
+            error.status_code, "BAD_REQUEST"
+        )
+        return JSON(
+            error_body(code, CODES[code].message), error.status_code, headers=dict(error.headers or {})
+        )
+
+
+def unexpected() -> JSON:
+    """Return the answer to an exception nobody expected; its text stays in the log."""
+    declared = CODES["INTERNAL"]
+    return JSON(error_body(declared.code, declared.message), declared.status)

@@ -1,0 +1,145 @@
+"""PostgreSQL: the pool, transactions, and database errors turned into declared codes by name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol, cast
+
+import asyncpg
+import orjson
+
+from ccops.backend.core.config import settings
+from ccops.backend.core.context import current
+from ccops.backend.core.errors import CODES, ApiError
+
+# A user's mistake that a constraint catches is an answer, never a 500.
+CONSTRAINTS: Mapping[str, str] = {
+    "uq_users_site_id_lower": "SITE_ID_TAKEN",
+    "uq_users_nickname_lower": "NICKNAME_TAKEN",
+    "ck_wallets_gold_nonneg": "INSUFFICIENT_GOLD",
+    "ck_invite_codes_used": "INVITE_EXHAUSTED",
+    "pk_streak_claims": "ALREADY_CLAIMED",
+    "pk_event_participants": "ALREADY_JOINED",
+    "uq_game_rounds_user_id_game_nonce": "NONCE_USED",
+    "uq_shop_tx_user_product_idem": "IDEMPOTENCY_KEY_REUSED",
+    "uq_user_actions_event_id": "BUSY",
+}
+# Raised by our own functions: `RAISE EXCEPTION USING ERRCODE = 'CC001', MESSAGE = '<declared code>'`.
+OUR_SQLSTATE = "CC001"
+
+
+class Row(Protocol):
+    """A row of an answer: columns by name."""
+
+    def __getitem__(self, key: str) -> object: ...
+
+
+class Connection(Protocol):
+    """What repositories may do with a connection."""
+
+    async def fetch(self, query: str, *args: object) -> list[Mapping[str, object]]: ...
+    async def fetchrow(self, query: str, *args: object) -> Mapping[str, object] | None: ...
+    async def fetchval(self, query: str, *args: object) -> object: ...
+    async def execute(self, query: str, *args: object) -> str: ...
+
+
+class Database:
+    """The pool. One instance a process, opened by the application's or worker's lifespan."""
+
+    def __init__(self) -> None:
+        self._pool: asyncpg.Pool | None = None
+
+    async def open(self, *, min_size: int = 2, application_name: str = "backend") -> None:
+        """Connect; raises OSError or asyncpg errors when PostgreSQL does not answer."""
+        self._pool = await asyncpg.create_pool(
+            settings.database_url,
+            min_size=min_size,
+            max_size=settings.pool_size,
+            init=_prepare,
+            command_timeout=10,
+            server_settings={
+                "application_name": f"ccops-{application_name}",
+                "lock_timeout": "2s",
+                "statement_timeout": "5s",
+                "idle_in_transaction_session_timeout": "10s",
+                "jit": "off",
+            },
+        )
+
+    async def close(self) -> None:
+        """Close every connection; in-flight queries get a moment to end."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit: every statement is its own transaction."""
+        if self._pool is None:
+            raise ApiError("STORE_UNAVAILABLE")
+        with translated():
+            async with self._pool.acquire(timeout=5) as conn:
+                yield cast(Connection, conn)
+
+    @asynccontextmanager
+    async def tx(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside one transaction (READ COMMITTED); nothing below commits."""
+        if self._pool is None:
+            raise ApiError("STORE_UNAVAILABLE")
+        with translated():
+            async with self._pool.acquire(timeout=5) as conn, conn.transaction():
+                yield cast(Connection, conn)
+
+
+db = Database()
+
+
+class translated:  # noqa: N801 - reads as a statement: `with translated():`
+    """Turn database errors into declared codes by constraint name or SQLSTATE, never by message text."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, ApiError):
+            return
+        if isinstance(error, asyncpg.PostgresError):
+            code = _code_of(error)
+            if code:
+                raise ApiError(code) from error
+        elif isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError):
+            raise ApiError("STORE_UNAVAILABLE") from error
+
+
+def _code_of(error: asyncpg.PostgresError) -> str | None:
+    state = str(error.sqlstate)
+    if state == OUR_SQLSTATE:
+        return str(error.args[0]) if str(error.args[0]) in CODES else None
+    if state == "55P03":  # lock_not_available: our twin still holds the row
+        return "IDEMPOTENCY_IN_PROGRESS"
+    if state in {"40001", "40P01"}:
+        return "BUSY"
+    if state == "22003":  # numeric_value_out_of_range
+        return "AMOUNT_OUT_OF_RANGE"
+    if state in {"22021", "22P05"}:  # a NUL or another character PostgreSQL does not store
+        return "BAD_REQUEST"
+    if state.startswith(("08", "57P", "53")):
+        return "STORE_UNAVAILABLE"
+    return CONSTRAINTS.get(str(getattr(error, "constraint_name", "") or ""))
+
+
+async def _prepare(conn: asyncpg.Connection) -> None:
+    for kind in ("json", "jsonb"):
+        await conn.set_type_codec(
+            kind,
+            encoder=lambda value: orjson.dumps(value).decode(),
+            decoder=orjson.loads,
+            schema="pg_catalog",
+        )
+
+
+def call_context() -> dict[str, str]:
+    """Return the `ctx` argument of our SQL functions: who asked, and for which environment."""
+    ids = current()
+    return {"trace_id": ids.trace_id, "request_id": ids.request_id, "env": settings.app_env}

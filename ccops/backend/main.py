@@ -1,0 +1,59 @@
+"""The application: routers, handlers, lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from ccops.backend import lifespan as parts
+from ccops.backend.core import errors
+from ccops.backend.core.middleware import RequestContext
+from ccops.backend.core.responses import JSON
+from ccops.backend.routers import (
+    achievements,
+    actions,
+    auth,
+    dashboard,
+    events,
+    games,
+    health,
+    payments,
+    realtime,
+    rewards,
+    shop,
+    streak,
+    users,
+)
+
+ROUTERS = (
+    health, auth, users, dashboard, streak, achievements, shop, payments, rewards, games, actions, events,
+    realtime,
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with parts.running(app):
+        yield
+
+
+def create_app() -> FastAPI:
+    """Return the application; nothing connects before its lifespan starts."""
+    app = FastAPI(
+        title="Casino-Club backend",
+        version="1.0.0",
+        summary="The bundled game backend that ccops drives, breaks and measures.",
+        lifespan=_lifespan,
+        default_response_class=JSON,
+        responses=errors.responses("INTERNAL", "STORE_UNAVAILABLE"),
+    )
+    errors.install(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.add_middleware(RequestContext)
+    return app
+
+
+app = create_app()

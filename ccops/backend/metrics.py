@@ -1,0 +1,139 @@
+"""Metrics: each declared once, every child of a closed label set initialised to 0 at import.
+
+A counter that first appears at 500 does not fire a rule on increase(); the same series starting at 0 does.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "OTHER")
+EVENT_TYPES = (
+    "profile_update",
+    "reward_granted",
+    "streak_update",
+    "achievement_progress",
+    "stats_update",
+    "user_action",
+    "purchase_update",
+    "event_progress",
+)
+SINKS = ("kafka", "realtime")
+ROLES = ("kafka-relay", "realtime-relay", "ingester", "sweeper", "crash")
+TOPIC_STEMS = (
+    "actions.events",
+    "games.rounds",
+    "economy.ledger",
+    "shop.transactions",
+    "rewards.granted",
+    "events.progress",
+    "auth.security",
+    "ops.dlq",
+)
+TABLES = ("events", "ledger", "game_rounds", "purchases")
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5)
+MILLISECONDS = (1, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 2500, 5000)
+
+
+def counter(name: str, help_text: str, **closed: tuple[str, ...]) -> Counter:
+    """Declare a counter; `closed` gives each label its values, and every combination starts at 0."""
+    made = Counter(name, help_text, tuple(closed))
+    for values in product(*closed.values()) if closed else ():
+        made.labels(*values)
+    return made
+
+
+def gauge(name: str, help_text: str, **closed: tuple[str, ...]) -> Gauge:
+    """Declare a gauge, its children initialised like a counter's."""
+    made = Gauge(name, help_text, tuple(closed))
+    for values in product(*closed.values()) if closed else ():
+        made.labels(*values)
+    return made
+
+
+requests = Counter("http_requests_total", "Requests by route template.", ("handler", "method", "status"))
+duration = Histogram(
+    "http_request_duration_seconds", "Time to answer.", ("handler", "method"), buckets=SECONDS
+)
+in_progress = gauge("http_requests_in_progress", "Requests being answered.", method=METHODS)
+
+auth_signup = counter(
+    "auth_signup_total", "Signups.", result=("ok", "invite_rejected", "conflict", "invalid", "error")
+)
+auth_invite = counter(
+    "auth_invite_code_total",
+    "Invite codes presented (never the code itself).",
+    result=("accepted", "unknown", "expired", "exhausted"),
+    kind=("unlimited", "single", "none"),
+)
+auth_login = counter("auth_login_total", "Logins.", result=("ok", "bad_password", "unknown_user", "locked"))
+auth_login_locked = counter("auth_login_locked_total", "Transitions of an account into the lock.")
+auth_refresh = counter("auth_refresh_total", "Refreshes.", result=("rotated", "expired", "reused", "invalid"))
+streak_claim = counter("streak_claim_total", "Streak claims.", result=("granted", "duplicate", "error"))
+game_rounds = counter(
+    "game_rounds_total", "Rounds played.", game=("slot", "gacha", "rps", "crash"), outcome=("win", "lose")
+)
+PURCHASE_REASONS = ("", "insufficient_gold", "key_reused", "ended", "rank", "declined", "other")
+purchase_attempt = counter(
+    "purchase_attempt_total",
+    "Purchases by flow, result and reason.",
+    flow=("item", "gold_pack", "limited", "battle_pass", "webhook"),
+    result=("pending", "success", "fail"),
+    reason=PURCHASE_REASONS,
+)
+shop_buy_success = counter(
+    "shop_buy_success_total", "Purchases that ended well.", product_type=("item", "gold_pack", "limited")
+)
+shop_buy_failed = counter("shop_buy_failed_total", "Purchases refused.", reason=PURCHASE_REASONS[1:])
+shop_idempotent_replay = counter(
+    "shop_idempotent_replay_total", "Repeated keys.", result=("match", "mismatch")
+)
+
+ws_active = gauge("ws_active_connections", "Open sockets of /api/realtime/sync.")
+ws_legacy = counter("ws_legacy_games_connections_total", "Attempts on the legacy games socket.")
+ws_legacy_by_result = counter(
+    "ws_legacy_games_connections_by_result_total",
+    "Attempts on the legacy games socket by result.",
+    result=("accepted", "rejected"),
+)
+realtime_lag = Histogram(
+    "realtime_event_lag_ms", "From the outbox row to the socket write.", ("type",), buckets=MILLISECONDS
+)
+realtime_sent = counter("realtime_events_sent_total", "Frames written to sockets.", type=EVENT_TYPES)
+realtime_recovery = counter(
+    "realtime_recovery_total", "Reconnects that asked for missed events.", result=("recovered", "snapshot")
+)
+realtime_slow_consumer = counter("realtime_slow_consumer_total", "Sockets closed for not reading.")
+
+outbox_pending = gauge("outbox_pending", "Outbox rows that a sink has not taken yet.", sink=SINKS)
+outbox_republished = counter("outbox_republished_total", "Rows sent again because the broker lost them.")
+events_published = Counter("game_events_published_total", "Records acknowledged by the broker.", ("topic",))
+events_publish_failed = Counter(
+    "game_events_publish_failed_total", "Records the broker refused.", ("topic", "reason")
+)
+kafka_dlq = Counter("kafka_dlq_total", "Records given up after three tries.", ("topic",))
+worker_role_up = gauge("worker_role_up", "1 while the role runs.", role=ROLES)
+ingest_rows = counter(
+    "clickhouse_ingest_rows_total",
+    "Rows written to ClickHouse.",
+    table=TABLES,
+    result=("ok", "error"),
+    source=("live", "replay"),
+)
+ingest_last_success = gauge(
+    "clickhouse_ingest_last_success_timestamp_seconds", "When the last batch was written.", table=TABLES
+)
+ingest_batch_seconds = Histogram(
+    "clickhouse_ingest_batch_seconds",
+    "Time to write a batch.",
+    ("table",),
+    buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
+)
+for _type in EVENT_TYPES:
+    realtime_lag.labels(_type)
+for _table in TABLES:
+    ingest_batch_seconds.labels(_table)
+
+registry = REGISTRY

@@ -1,0 +1,7 @@
+"""Routes of dashboard."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["dashboard"])

@@ -1,0 +1,7 @@
+"""Routes of events."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api/events", tags=["events"])

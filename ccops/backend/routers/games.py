@@ -1,0 +1,7 @@
+"""Routes of games."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api/games", tags=["games"])

@@ -1,0 +1,7 @@
+"""Routes of rewards."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api/rewards", tags=["rewards"])

@@ -1,0 +1,33 @@
+"""Run the backend: `python -m ccops.backend.serve`."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+
+from ccops.backend.core.config import settings
+
+
+def main() -> int:
+    """Serve until SIGTERM; in-flight requests get five seconds."""
+    uvicorn.run(
+        "ccops.backend.main:app",
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=65_536,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_level=settings.log_level.lower(),
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+-- Begin an idempotent request. NULL: it is ours to do. A row: it was done, replay it.
+-- A twin that runs at the same moment blocks on the primary key until we commit or roll back
+-- (lock_timeout turns too long a wait into IDEMPOTENCY_IN_PROGRESS).
+CREATE OR REPLACE FUNCTION cc_idem_begin(p_user bigint, p_scope text, p_key text, p_hash bytea)
+RETURNS idempotency_keys LANGUAGE plpgsql AS $$
+DECLARE
+    found_row idempotency_keys;
+BEGIN
+    INSERT INTO idempotency_keys (user_id, scope, key, request_hash, expires_at)
+    VALUES (p_user, p_scope, p_key, p_hash, now() + interval '24 hours')
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN RETURN NULL; END IF;
+    SELECT * INTO found_row FROM idempotency_keys
+     WHERE user_id = p_user AND scope = p_scope AND key = p_key;
+    IF found_row.request_hash <> p_hash THEN PERFORM cc_fail('IDEMPOTENCY_KEY_REUSED'); END IF;
+    RETURN found_row;
+END $$;
+
+-- Keep the answer in the transaction of the money: "charged but not recorded" can't exist.
+CREATE OR REPLACE FUNCTION cc_idem_end(
+    p_user bigint, p_scope text, p_key text, p_status integer, p_body jsonb
+) RETURNS bytea LANGUAGE sql VOLATILE AS $$
+    UPDATE idempotency_keys
+       SET response_status = p_status, response_body = convert_to(p_body::text, 'UTF8')
+     WHERE user_id = p_user AND scope = p_scope AND key = p_key
+    RETURNING response_body;
+$$;

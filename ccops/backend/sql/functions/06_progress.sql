@@ -1,0 +1,52 @@
+-- Earn experience. p_levels are the exp thresholds of level 2, 3, ... in ascending order.
+CREATE OR REPLACE FUNCTION cc_earn_exp(
+    p_user bigint, p_exp bigint, p_levels bigint[], OUT exp bigint, OUT level integer
+) LANGUAGE sql VOLATILE AS $$
+    UPDATE users u
+       SET exp = u.exp + p_exp,
+           level = 1 + (SELECT count(*) FROM unnest(p_levels) AS threshold WHERE threshold <= u.exp + p_exp)
+     WHERE u.id = p_user
+    RETURNING u.exp, u.level;
+$$;
+
+-- Tell the user's sockets what their profile is now. Read under the wallet lock, so it is never stale.
+CREATE OR REPLACE FUNCTION cc_emit_profile(ctx jsonb, p_user bigint) RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT cc_emit(ctx, p_user, 'profile_update', NULL, true, jsonb_build_object(
+               'changes', jsonb_build_object('gold_balance', w.gold, 'level', u.level, 'exp', u.exp),
+               'wallet_version', w.version))
+      FROM wallets w JOIN users u ON u.id = w.user_id WHERE w.user_id = p_user;
+$$;
+
+-- Tell sockets and the rewards topic that gold was granted.
+CREATE OR REPLACE FUNCTION cc_emit_reward(
+    ctx jsonb, p_user bigint, p_source text, p_amount bigint, p_balance bigint, p_seq bigint
+) RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT cc_emit(ctx, p_user, 'reward_granted', 'rewards.granted', true, jsonb_build_object(
+               'reward_type', 'GOLD', 'amount', p_amount, 'balance_after', p_balance,
+               'source', p_source, 'ledger_seq', p_seq));
+$$;
+
+-- Count p_by towards every achievement of a metric; each change is an event, an unlock happens once.
+CREATE OR REPLACE FUNCTION cc_achieve(ctx jsonb, p_user bigint, p_metric text, p_by bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    goal record;
+    now_row record;
+BEGIN
+    FOR goal IN SELECT code, threshold FROM achievements WHERE metric = p_metric ORDER BY code LOOP
+        INSERT INTO user_achievements AS ua (user_id, code, progress, unlocked_at)
+        VALUES (p_user, goal.code, least(p_by, goal.threshold),
+                CASE WHEN p_by >= goal.threshold THEN now() END)
+        ON CONFLICT (user_id, code) DO UPDATE
+           SET progress = least(ua.progress + p_by, goal.threshold),
+               unlocked_at = coalesce(ua.unlocked_at,
+                   CASE WHEN ua.progress + p_by >= goal.threshold THEN now() END)
+         WHERE ua.progress < goal.threshold
+        RETURNING ua.progress, ua.unlocked_at IS NOT NULL AS unlocked INTO now_row;
+        IF FOUND THEN
+            PERFORM cc_emit(ctx, p_user, 'achievement_progress', 'events.progress', true, jsonb_build_object(
+                'achievement_code', goal.code, 'progress', now_row.progress,
+                'goal', goal.threshold, 'unlocked', now_row.unlocked));
+        END IF;
+    END LOOP;
+END $$;

@@ -1,0 +1,53 @@
+-- Claim the daily streak. pk_streak_claims decides: one claim a user, action type and calendar day.
+-- p_rewards[n] is the gold of day n (the last entry repeats). Lock order: idempotency row, wallet row.
+CREATE OR REPLACE FUNCTION cc_streak_claim(
+    ctx jsonb, p_user bigint, p_action text, p_day date, p_rewards bigint[], p_exp bigint, p_levels bigint[],
+    p_key text, p_hash bytea, OUT status integer, OUT body bytea, OUT replayed boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    earlier idempotency_keys;
+    streak integer;
+    reward bigint;
+    post record;
+    progress record;
+    event uuid;
+    answer jsonb;
+BEGIN
+    replayed := false;
+    IF p_key IS NOT NULL THEN
+        earlier := cc_idem_begin(p_user, 'streak', p_key, p_hash);
+        IF earlier.key IS NOT NULL THEN
+            status := earlier.response_status; body := earlier.response_body; replayed := true;
+            RETURN;
+        END IF;
+    END IF;
+    PERFORM cc_lock_wallet(p_user);
+    IF EXISTS (SELECT 1 FROM streak_claims
+                WHERE user_id = p_user AND action_type = p_action AND claim_day = p_day) THEN
+        PERFORM cc_fail('ALREADY_CLAIMED');
+    END IF;
+    INSERT INTO user_streaks AS s (user_id, action_type, current, longest, last_claim_day)
+    VALUES (p_user, p_action, 1, 1, p_day)
+    ON CONFLICT (user_id, action_type) DO UPDATE
+       SET current = CASE WHEN s.last_claim_day = p_day - 1 THEN s.current + 1 ELSE 1 END,
+           longest = greatest(s.longest, CASE WHEN s.last_claim_day = p_day - 1 THEN s.current + 1 ELSE 1 END),
+           last_claim_day = p_day
+    RETURNING s.current INTO streak;
+    reward := p_rewards[least(streak, array_length(p_rewards, 1))];
+    post := cc_post(ctx, p_user, reward, 'mint:streak', 'streak', 'streak', p_action || ':' || p_day);
+    -- The primary key is the second net under the EXISTS above.
+    INSERT INTO streak_claims (user_id, action_type, claim_day, reward_gold, ledger_seq)
+    VALUES (p_user, p_action, p_day, reward, post.seq);
+    progress := cc_earn_exp(p_user, p_exp, p_levels);
+    event := cc_emit(ctx, p_user, 'streak_update', 'events.progress', true, jsonb_build_object(
+        'action_type', p_action, 'streak_count', streak, 'claimed_day', p_day));
+    PERFORM cc_emit_reward(ctx, p_user, 'streak', reward, post.balance, post.seq);
+    PERFORM cc_achieve(ctx, p_user, 'streak_claims', 1);
+    PERFORM cc_emit_profile(ctx, p_user);
+    answer := jsonb_build_object('claimed', true, 'action_type', p_action, 'streak_count', streak,
+        'claimed_day', p_day, 'reward', reward, 'balance_after', post.balance, 'level', progress.level,
+        'exp', progress.exp, 'event_id', event);
+    status := 200;
+    body := convert_to(answer::text, 'UTF8');
+    IF p_key IS NOT NULL THEN body := cc_idem_end(p_user, 'streak', p_key, status, answer); END IF;
+END $$;

@@ -1,0 +1,1 @@
+"""The services of the embedded stack: one builder a module, each returns a `Service`."""

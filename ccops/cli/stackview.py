@@ -1,0 +1,93 @@
+"""How the stack's services look on a screen and in JSON."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from ccops.stack.control import Event
+from ccops.stack.state import Phase, ServiceState, StackState
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Progress:
+    """Listens to `engine.up`: one line for each service as it settles."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.already = False
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "already":
+            self.already = True
+        elif event.service is not None:
+            self._stream.write(service_line(event.service) + "\n")
+        elif event.text:
+            self._stream.write(event.text + "\n")
+        self._stream.flush()
+
+
+def service_line(item: ServiceState) -> str:
+    """Return the line of one service: name, phase, seconds, address, and what there is to say."""
+    phase = "FAILED" if item.phase is Phase.FAILED else item.phase.value
+    seconds = f"{item.ready_s:.1f}s" if item.ready_s else ""
+    said = f"install: {item.detail}" if item.phase is Phase.ABSENT else item.detail
+    return f"  {item.name:<11} {phase:<10} {seconds:>6}  {item.address:<16}  {said}".rstrip()
+
+
+def service_rows(state: StackState) -> list[dict[str, object]]:
+    """Return the services as plain data."""
+    now = time.time()
+    return [
+        {
+            "name": item.name,
+            "state": item.phase.value,
+            "pid": item.pid or None,
+            "address": item.address or None,
+            "port": int(item.address.rpartition(":")[2]) if item.address else None,
+            "uptime_s": round(now - item.started, 1) if item.pid else None,
+            "ready_s": item.ready_s,
+            "restarts": item.restarts,
+            "probe": item.probe or None,
+            "answer": item.answer or None,
+            "detail": item.detail or None,
+            "note": item.note or None,
+            "overrides": list(item.overrides),
+        }
+        for item in state.services.values()
+    ]
+
+
+def print_status(console: Console, state: StackState) -> None:
+    """Draw the table of `ccops status`, then one line for each note."""
+    console.print(f"stack {state.env}  supervisor pid {state.pid}  up {_age(time.time() - state.started)}")
+    console.print(
+        f"  {'service':<11} {'state':<10} {'pid':>7}  {'address':<16} {'uptime':>7} {'restarts':>8}  probe"
+    )
+    for item in state.services.values():
+        age = _age(time.time() - item.started) if item.pid else ""
+        said = f"install: {item.detail}" if item.phase is Phase.ABSENT else _said(item)
+        console.print(
+            f"  {item.name:<11} {item.phase.value:<10} {item.pid or '':>7}  {item.address:<16} {age:>7} "
+            f"{item.restarts:>8}  {said}",
+            markup=False,
+        )
+    for item in state.services.values():
+        if item.note:
+            console.print(f"  note {item.name}: {item.note}", markup=False)
+
+
+def _said(item: ServiceState) -> str:
+    answer = f"{item.probe} -> {item.answer}" if item.probe else item.answer
+    extra = f"  set: {', '.join(item.overrides)}" if item.overrides else ""
+    return f"{item.detail or answer}{extra}"
+
+
+def _age(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole}s"
+    minutes, _ = divmod(whole, 60)
+    return f"{minutes}m" if minutes < 120 else f"{minutes // 60}h{minutes % 60:02}m"

@@ -1,0 +1,49 @@
+"""ccops status: what runs, where, since when and how well."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import app as new_app
+from ccops.core.errors import ExitCode
+from ccops.core.output import Output, Report
+
+app = new_app("Show what runs, where, since when and how well.")
+
+
+@app.command()
+def status(
+    env: EnvOption = "dev",
+    env_file: Annotated[
+        bool, typer.Option("--env-file", help="Print KEY=VALUE with passwords, for a shell or a tool.")
+    ] = False,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what runs, where, since when and how well; every probe is asked now.
+
+    ccops status
+    ccops status --env-file > stack.env
+
+    Exit codes: 0 all healthy, 1 something is not, 4 the stack is down.
+    """
+    from ccops.cli.stackview import print_status, service_rows
+    from ccops.stack import health
+
+    profile = profile_of(env, project)
+    if env_file:
+        sys.stdout.write(health.stack_env(profile))
+        return
+    state = health.check(profile)
+    report = Report(
+        "ccops.stack.status/v1",
+        {"supervisor": {"pid": state.pid, "started": state.started}, "services": service_rows(state)},
+        ExitCode.OK if state.ready else ExitCode.NEGATIVE,
+        env=env,
+        text=lambda console: print_status(console, state),
+    )
+    finish(report, output)

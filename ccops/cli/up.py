@@ -1,0 +1,76 @@
+"""ccops up: start the stack and wait until it is ready."""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import app as new_app
+from ccops.core.output import Output, Report
+
+if TYPE_CHECKING:
+    from ccops.cli.stackview import Progress
+    from ccops.stack.state import StackState
+
+app = new_app("Start the stack on this machine and wait until it is ready.")
+
+
+class Seed(StrEnum):
+    """Which data a new database begins with."""
+
+    DEMO = "demo"
+    NONE = "none"
+
+
+@app.command()
+def up(
+    services: Annotated[
+        list[str] | None, typer.Argument(help="Services to start, with what they need.")
+    ] = None,
+    env: EnvOption = "dev",
+    seed: Annotated[Seed, typer.Option("--seed", help="Data of a new database.")] = Seed.DEMO,
+    wait_timeout: Annotated[float, typer.Option("--wait-timeout", help="Seconds to wait.", min=1)] = 120.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Start the stack on this machine and wait until it is ready.
+
+    ccops up              everything
+    ccops up postgres redis
+
+    Exit codes: 0 ready, 2 usage, 3 refused (a taken port names its owner), 4 a service is not ready.
+    """
+    began = time.monotonic()
+    # Progress is a stream beside the result: with -o json it must not mix with it.
+    stream = sys.stdout if output is Output.TEXT else sys.stderr
+    stream.write(f"ccops up: {env}\n")
+    stream.flush()
+    from ccops.cli.stackview import Progress
+    from ccops.stack import engine
+
+    profile = profile_of(env, project)
+    progress = Progress(stream)
+    state = engine.up(profile, services or (), seed.value, progress, wait_timeout)
+    finish(_report(state, progress, time.monotonic() - began), output)
+
+
+def _report(state: StackState, progress: Progress, seconds: float) -> Report:
+    from ccops.cli.stackview import service_rows
+
+    sentence = (
+        "already up: nothing to do"
+        if progress.already
+        else f"ready in {seconds:.1f} s\nnext: ccops status    ccops smoke journey"
+    )
+    return Report(
+        "ccops.stack.up/v1",
+        {"changed": not progress.already, "services": service_rows(state)},
+        env=state.env,
+        duration_ms=round(seconds * 1000),
+        text=lambda console: console.print(sentence),
+    )

@@ -1,0 +1,215 @@
+"""Start, stop and look at the embedded stack; everything here is done by talking to the supervisor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterable, Mapping
+
+from ccops.core.errors import Refused, Unreachable
+from ccops.core.profile import Profile
+from ccops.stack import ports
+from ccops.stack.control import Event, OnEvent, only_one, spawn, sweep, until, wait, wait_answer
+from ccops.stack.failures import not_ready
+from ccops.stack.paths import StateDir
+from ccops.stack.request import Action, Request, submit
+from ccops.stack.services import table
+from ccops.stack.services.graph import check_names, with_needs
+from ccops.stack.services.postgres import check_version
+from ccops.stack.site import choices_of, site_of
+from ccops.stack.state import StackState, alive, living
+
+# These read settings from their environment; the others have none.
+SETTABLE = ("backend", "worker", "clickhouse", "migrate")
+
+
+def up(
+    profile: Profile,
+    services: Iterable[str] = (),
+    seed: str = "demo",
+    on_event: OnEvent = lambda _: None,
+    wait_timeout_s: float = 120.0,
+) -> StackState:
+    """Start `services` with what they need (none named: all) and wait until they are ready.
+
+    Raises Refused before anything is changed, Unreachable when a service does not become ready. On
+    KeyboardInterrupt everything that this call started is stopped again.
+    """
+    require_embedded(profile, "up")
+    names, asked = with_needs(services), tuple(services)
+    state_dir = StateDir(profile.state_dir)
+    state_dir.create()
+    with only_one(state_dir, on_event):
+        before = living(state_dir)
+        good = [name for name, item in before.services.items() if item.good] if before else []
+        if before is not None and set(names) <= set(good):
+            on_event(Event("already"))
+            return before
+        starting = [name for name in names if name not in good]
+        request = _preflight(profile, state_dir, before, starting, names, asked, seed)
+        on_event(Event("starting"))
+        try:
+            if before is None:
+                pid = spawn(state_dir, request)
+            else:
+                pid = before.pid
+                submit(state_dir, pid, request)
+            done = wait(state_dir, pid, request, names, wait_timeout_s, on_event)
+        except KeyboardInterrupt:
+            _undo(profile, before, starting)
+            raise
+    failed = [done.services[name] for name in names if not done.services[name].good]
+    if failed:
+        raise not_ready(state_dir, failed, len(names))
+    return done
+
+
+def down(profile: Profile, services: Iterable[str] = (), timeout_s: float = 40.0) -> tuple[str, ...]:
+    """Stop `services` (none named: all, and the supervisor); returns the names that were running."""
+    require_embedded(profile, "down")
+    names = tuple(services)
+    check_names(names)
+    state_dir = StateDir(profile.state_dir)
+    before = living(state_dir)
+    if before is None:
+        sweep(state_dir)
+        return ()
+    running = tuple(
+        name for name, item in before.services.items() if item.pid and (not names or name in names)
+    )
+    if names:
+        request = Request(Action.STOP, names, choices_of(profile))
+        submit(state_dir, before.pid, request)
+        wait_answer(state_dir, before.pid, request, timeout_s)
+        return running
+    os.kill(before.pid, signal.SIGTERM)
+    if not until(lambda: not alive(before.pid, before.started), timeout_s):
+        os.kill(before.pid, signal.SIGKILL)
+        until(lambda: not alive(before.pid, before.started), 2.0)
+    sweep(state_dir)
+    return running
+
+
+def wipe(profile: Profile, confirm: str) -> bool:
+    """Stop everything and remove the state folder of this environment; returns whether there was one.
+
+    Raises Refused on a protected profile, and without the environment's name as `confirm`.
+    """
+    require_embedded(profile, "down --wipe")
+    folder = profile.state_dir
+    if profile.protected:
+        raise Refused(
+            "WIPE_PROTECTED",
+            f"{profile.env} is protected: its data is never removed by ccops",
+            evidence=f"CCOPS_PROTECTED=1 ({profile.values['CCOPS_PROTECTED'].origin})",
+            next_step=f"ccops down --env {profile.env}    stops and keeps the data",
+        )
+    if confirm != profile.env:
+        raise Refused(
+            "CONFIRM_MISSING",
+            f"--wipe removes all data of {profile.env}",
+            evidence=f"{folder} would be deleted; --confirm was {confirm!r}" if confirm else str(folder),
+            next_step=f"ccops down --env {profile.env} --wipe --confirm {profile.env}",
+        )
+    down(profile)
+    if not folder.is_dir():
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def state(profile: Profile) -> StackState | None:
+    """Return the state of the stack, None while no supervisor lives."""
+    return living(StateDir(profile.state_dir))
+
+
+def pid_of(profile: Profile, service: str) -> int | None:
+    """Return the pid of the process that owns the port of `service`."""
+    now = state(profile)
+    item = now.services.get(service) if now else None
+    return item.pid if item and item.pid and alive(item.pid, item.started) else None
+
+
+def restart(
+    profile: Profile,
+    service: str,
+    set: Mapping[str, str] | None = None,  # noqa: A002 - reads as the option it is: restart(..., set={})
+    timeout_s: float = 60.0,
+) -> StackState:
+    """Restart `service` with extra environment `set` (only until its next restart) and wait for it."""
+    require_embedded(profile, "restart")
+    check_names((service,))
+    overrides = dict(set or {})
+    if overrides and service not in SETTABLE:
+        raise Refused(
+            "NOT_SETTABLE",
+            f"{service} reads no settings from its environment",
+            evidence=f"--set works for: {', '.join(SETTABLE)}",
+            next_step=f"ccops restart {service}",
+        )
+    state_dir = StateDir(profile.state_dir)
+    before = living(state_dir)
+    if before is None or service not in before.services:
+        raise Unreachable(
+            "STACK_DOWN",
+            f"{service} was not started" if before else "the stack is down",
+            evidence=f"state folder: {state_dir.root}",
+            next_step=f"ccops up {service}",
+        )
+    request = Request(Action.RESTART, (service,), choices_of(profile), overrides)
+    submit(state_dir, before.pid, request)
+    now = wait_answer(state_dir, before.pid, request, timeout_s)
+    if not now.services[service].good:
+        raise not_ready(state_dir, [now.services[service]], 1)
+    return now
+
+
+def require_embedded(profile: Profile, what: str) -> None:
+    """Refuse for a profile whose systems run elsewhere."""
+    if profile.stack_kind == "embedded":
+        return
+    raise Refused(
+        "STACK_NOT_EMBEDDED",
+        f"ccops {what} works on the embedded stack; {profile.env} says CCOPS_STACK={profile.stack_kind}",
+        evidence=f"env/{profile.env}.env describes systems that run elsewhere",
+        next_step=f"ccops {what} --env dev, or set CCOPS_STACK=embedded in env/{profile.env}.env",
+    )
+
+
+def _preflight(
+    profile: Profile,
+    state_dir: StateDir,
+    before: StackState | None,
+    starting: list[str],
+    names: tuple[str, ...],
+    asked: tuple[str, ...],
+    seed: str,
+) -> Request:
+    """Do everything that can refuse before a process is started."""
+    if before is None:
+        sweep(state_dir)
+    check_version(state_dir)
+    # A port of a service that the supervisor is just restarting is its own.
+    held = [name for name, item in before.services.items() if item.pid] if before else []
+    ports.plan_ports(profile, [name for name in starting if name not in held])
+    request = Request(Action.START, names, choices_of(profile, seed))
+    built = table.build(site_of(state_dir, request.choices), names)
+    for name in asked:
+        if built[name].absent:
+            raise Refused(
+                "SERVICE_ABSENT",
+                f"{name} is not installed on this machine",
+                evidence=f"no {name} on PATH",
+                next_step=built[name].absent,
+            )
+    return request
+
+
+def _undo(profile: Profile, before: StackState | None, started: list[str]) -> None:
+    """Stop what an interrupted `up` had begun to start; what ran before keeps running."""
+    if before is None:
+        until(lambda: state(profile) is not None, 2.0)
+        down(profile)
+    else:
+        down(profile, started)

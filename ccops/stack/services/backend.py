@@ -1,0 +1,59 @@
+"""The bundled game backend, and the environment it shares with the worker and the migration."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from ccops.stack.probes import HttpProbe
+from ccops.stack.service import HOST, Service, Site
+from ccops.stack.services import clickhouse, kafka, postgres, valkey
+from ccops.stack.services.graph import NEEDS
+from ccops.stack.services.pythonenv import base_env
+from ccops.stack.services.wheels import package_dir
+
+_GENERATED = ("JWT_KEYS", "WEBHOOK_SECRETS", "PII_KEYS")
+
+
+def program_env(site: Site) -> dict[str, str]:
+    """Return the backend's settings: generated secrets, then the profile's, then what the stack decides."""
+    return {
+        **base_env(),
+        "APP_ENV": site.env,
+        **{key: site.secrets[key] for key in _GENERATED},
+        **site.settings,
+        "PROTECTED": "1" if site.protected else "0",
+        "DATABASE_URL": postgres.url(site),
+        "REDIS_URL": valkey.url(site),
+        "KAFKA_BOOTSTRAP": kafka.bootstrap(site),
+        "CLICKHOUSE_URL": clickhouse.url(site),
+        "HTTP_HOST": HOST,
+        "HTTP_PORT": str(site.ports["backend"]),
+        "WORKER_HTTP_PORT": str(site.ports["worker"]),
+    }
+
+
+def module(name: str, *args: str) -> tuple[str, ...]:
+    """Return the argv of `python -m ccops.backend.NAME`; the current folder is not on its path."""
+    package_dir("fastapi", "the game backend")
+    return (sys.executable, "-P", "-m", f"ccops.backend.{name}", *args)
+
+
+def build(site: Site) -> Service:
+    """Return the HTTP and WebSocket server."""
+    port = site.ports["backend"]
+    return Service(
+        name="backend",
+        argv=module("serve"),
+        env=program_env(site),
+        ports=(port,),
+        needs=NEEDS["backend"],
+        ready=HttpProbe(port, "/health/ready"),
+        # Open WebSockets delay a polite stop; nothing is lost by a hard one, and nobody is left to wait.
+        death_signal=signal.SIGKILL,
+    )
+
+
+def url(site: Site) -> str:
+    """Return the base URL of the backend."""
+    return f"http://{HOST}:{site.ports['backend']}"

@@ -1,0 +1,85 @@
+"""The Kafka-protocol broker, behind an interface because the default one is an emulation."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ccops.core.errors import UsageError
+from ccops.stack.paths import StateDir
+from ccops.stack.probes import KafkaProbe
+from ccops.stack.service import HOST, Service, Site
+from ccops.stack.services.wheels import binary, package_dir
+
+
+class KafkaProvider(Protocol):
+    """A way to run a broker on this machine."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that `CCOPS_KAFKA_PROVIDER` chooses it by."""
+        ...
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Return what it does not do as Apache Kafka does; `status` prints it."""
+        ...
+
+    @property
+    def keeps_ghosts(self) -> bool:
+        """Return whether a member that died by a signal stays in its group until the broker restarts."""
+        ...
+
+    def build(self, site: Site) -> Service:
+        """Return the broker as a service."""
+        ...
+
+
+class NoidaProvider:
+    """noida-db, Kafka part only; started by its real binary, so that signals reach the broker itself."""
+
+    name = "noida"
+    gaps = (
+        "no session expiry: a killed consumer stays in its group until the broker restarts",
+        "cooperative-sticky assignment and the KIP-848 protocol do not work",
+        "records acknowledged in the last 0.5 s are lost by kill -9",
+    )
+    keeps_ghosts = True
+
+    def build(self, site: Site) -> Service:
+        data, port = StateDir(site.root).data("kafka"), site.ports["kafka"]
+        program = binary(package_dir("noida_db", "the Kafka broker") / "noida-db", "noida-db")
+        options = ("--data-dir", str(data), "--host", HOST, "--only", "kafka", "--kafka-port", str(port))
+        return Service(
+            name="kafka",
+            argv=(program, "start", *options),
+            ports=(port,),
+            ready=KafkaProbe(port),
+            folders=(data,),
+            note=f"noida-db, an emulation: {'; '.join(self.gaps)}",
+        )
+
+
+PROVIDERS: dict[str, KafkaProvider] = {"noida": NoidaProvider()}
+
+
+def provider(site: Site) -> KafkaProvider:
+    """Return the provider the profile chose. Raises UsageError for an unknown name."""
+    found = PROVIDERS.get(site.kafka_provider)
+    if found is None:
+        raise UsageError(
+            "KAFKA_PROVIDER_UNKNOWN",
+            f"there is no Kafka provider {site.kafka_provider!r}",
+            evidence=f"known: {', '.join(PROVIDERS)}",
+            next_step="correct CCOPS_KAFKA_PROVIDER, or leave it out",
+        )
+    return found
+
+
+def build(site: Site) -> Service:
+    """Return the broker of the chosen provider."""
+    return provider(site).build(site)
+
+
+def bootstrap(site: Site) -> str:
+    """Return `host:port` for clients."""
+    return f"{HOST}:{site.ports['kafka']}"

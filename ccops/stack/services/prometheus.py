@@ -1,0 +1,62 @@
+"""Prometheus, when its binary is on PATH."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from ccops.stack.paths import StateDir
+from ccops.stack.probes import HttpProbe
+from ccops.stack.service import HOST, Service, Site
+
+INSTALL_LINE = "apt-get install -y --no-install-recommends prometheus"
+
+
+def build(site: Site) -> Service:
+    """Return Prometheus scraping backend, worker and the ClickHouse front every second."""
+    program = shutil.which("prometheus")
+    if program is None:
+        return Service(name="prometheus", argv=(), absent=INSTALL_LINE)
+    state_dir, port = StateDir(site.root), site.ports["prometheus"]
+    conf, data = state_dir.conf("prometheus.yml"), state_dir.data("prometheus")
+    return Service(
+        name="prometheus",
+        argv=(
+            program,
+            f"--config.file={conf}",
+            f"--storage.tsdb.path={data}",
+            f"--web.listen-address={HOST}:{port}",
+            "--web.enable-lifecycle",
+        ),
+        ports=(port,),
+        ready=HttpProbe(port, "/-/ready"),
+        files={conf: json.dumps(_config(site), indent=2) + "\n"},
+        folders=(data,),
+    )
+
+
+def url(site: Site) -> str:
+    """Return the base URL of the query API."""
+    return f"http://{HOST}:{site.ports['prometheus']}"
+
+
+def _config(site: Site) -> dict[str, object]:
+    """Return the configuration; JSON is YAML, so no YAML library is needed."""
+    jobs = {"cc-webapp-backend": ("backend", "worker"), "clickhouse": ("clickhouse",)}
+    return {
+        "global": {
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s",
+            "external_labels": {"env": site.env},
+        },
+        "scrape_configs": [
+            {
+                "job_name": job,
+                "static_configs": [
+                    {"targets": [f"{HOST}:{site.ports[name]}"], "labels": {"service": name}} for name in names
+                ],
+            }
+            for job, names in jobs.items()
+        ],
+    }

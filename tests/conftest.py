@@ -1,0 +1,61 @@
+"""What every test may use: the CLI as a process, and skips that CI does not accept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a `ccops` process ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Ccops = Callable[..., Ran]
+
+
+def run_ccops(
+    *args: str, env: Mapping[str, str] | None = None, timeout: float = 120, cwd: Path = ROOT
+) -> Ran:
+    """Run `ccops ARGS` as a process, as a person would, without the caller's CCOPS_ variables."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("CCOPS_")}
+    clean |= {"NO_COLOR": "1", "COLUMNS": "120"} | dict(env or {})
+    done = subprocess.run(
+        [sys.executable, "-m", "ccops", *args],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env=clean,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def ccops() -> Ccops:
+    """The command line as a process."""
+    return run_ccops
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """In CI a skip is a failure: what could not look is never green."""
+    report = yield
+    if os.environ.get("CCOPS_NO_SKIP") == "1" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report

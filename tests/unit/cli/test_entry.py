@@ -1,0 +1,68 @@
+"""The entry point: quick, lazy, and never a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ccops.__main__ import COMMANDS, main
+from ccops.cli import run
+
+HEAVY = {
+    "pydantic", "rich", "httpx", "asyncio", "psycopg", "redis", "confluent_kafka", "clickhouse_connect",
+    "docker", "fastapi", "jinja2", "yaml", "typer", "websockets", "prometheus_api_client",
+}  # fmt: skip
+
+
+def _modules_after(argv: list[str]) -> set[str]:
+    code = "import sys\nfrom ccops.__main__ import main\n"
+    code += f"main({argv!r})\nsys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert not _modules_after(["--help"]) & HEAVY
+
+
+def test_help_lists_every_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "ccops", "-h"], capture_output=True, text=True, check=True)
+    assert all(f"  {noun}" in done.stdout for noun in COMMANDS)
+
+
+def test_no_command_is_a_usage_error() -> None:
+    assert main([]) == 2
+
+
+def test_an_unknown_command_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["smok"]) == 2
+    assert "did you mean 'smoke'?" in capsys.readouterr().err
+
+
+def test_an_error_is_an_envelope_in_json_mode_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nope", "-o", "json"]) == 2
+    assert json.loads(capsys.readouterr().out)["issues"][0]["code"] == "COMMAND_UNKNOWN"
+
+
+def test_an_unexpected_exception_is_a_bug_with_a_crash_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def boom(*_: object) -> int:
+        raise ZeroDivisionError("postgresql://u:hunter2@h/db")
+
+    monkeypatch.setattr(run, "_invoke", boom)
+    monkeypatch.setenv("CCOPS_HOME", str(tmp_path))
+    assert run.run_noun(["up"], COMMANDS) == 70
+    crash = next(tmp_path.glob("crash-*.txt")).read_text()
+    assert "ZeroDivisionError" in crash
+    assert "hunter2" not in crash + capsys.readouterr().err
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_invoke", interrupted)
+    assert run.run_noun(["up"], COMMANDS) == 130

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from ccops.core.masking import mask_urls
+from ccops.core.output import Output
 from ccops.stack.control import Event
+from ccops.stack.logview import Line
 from ccops.stack.state import Phase, ServiceState, StackState
 
 if TYPE_CHECKING:
@@ -58,6 +62,14 @@ def service_rows(state: StackState) -> list[dict[str, object]]:
         }
         for item in state.services.values()
     ]
+
+
+def log_line(line: Line, output: Output) -> str:
+    """Return one log line: `service | text`, or one JSON object a line. Passwords in URLs are masked."""
+    text = mask_urls(line.text)
+    if output is Output.TEXT:
+        return f"{line.service:<11} | {text}\n"
+    return json.dumps({"service": line.service, "text": text}, ensure_ascii=False) + "\n"
 
 
 def print_status(console: Console, state: StackState) -> None:

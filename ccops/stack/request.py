@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+from ccops.core.errors import UsageError
 from ccops.stack.paths import StateDir, write_private
+
+_KEY = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class Action(StrEnum):
@@ -59,6 +63,28 @@ class Request:
             overrides=dict(plain["overrides"]),
             id=plain["id"],
         )
+
+
+def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
+    """Return KEY=VALUE texts as a mapping. Raises UsageError that names every bad one."""
+    found: dict[str, str] = {}
+    bad: list[str] = []
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not _KEY.fullmatch(key):
+            bad.append(f"--set {key}{equals}{'...' if text else ''}: expected KEY=VALUE, KEY in capitals")
+        elif key in found:
+            bad.append(f"--set {key} is given twice")
+        else:
+            found[key] = text
+    if bad:
+        raise UsageError(
+            "SETTING_INVALID",
+            f"{len(bad)} setting(s) can't be used",
+            evidence="\n".join(bad),
+            next_step="ccops restart SERVICE --set KEY=VALUE",
+        )
+    return found
 
 
 def submit(state_dir: StateDir, supervisor: int, request: Request) -> None:

@@ -1,0 +1,45 @@
+"""ccops logs: the merged logs of the stack."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, profile_of
+from ccops.cli.options import app as new_app
+from ccops.core.output import Output
+
+app = new_app("Show the merged logs of the stack.")
+
+
+@app.command()
+def logs(
+    services: Annotated[list[str] | None, typer.Argument(help="Services (or supervisor); none: all.")] = None,
+    env: EnvOption = "dev",
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with new lines.")] = False,
+    tail: Annotated[int, typer.Option("--tail", help="How many lines.", min=0)] = 100,
+    grep: Annotated[str, typer.Option("--grep", help="Only lines that match this pattern.")] = "",
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show the merged logs of the stack in the order of time; works while it is down, too.
+
+    ccops logs backend worker -f
+    ccops logs --grep 'ERROR|FATAL' --tail 20
+
+    Exit codes: 0 shown, 2 usage, 4 there are no logs yet.
+    """
+    from ccops.cli.stackview import log_line
+    from ccops.stack import logview
+
+    profile = profile_of(env, project)
+    files = logview.files_of(profile, services or ())
+    wanted = logview.pattern(grep)
+    for line in logview.recent(files, tail, wanted):
+        sys.stdout.write(log_line(line, output))
+    sys.stdout.flush()
+    for line in logview.follow(files, wanted) if follow else ():
+        sys.stdout.write(log_line(line, output))
+        sys.stdout.flush()

@@ -1,0 +1,42 @@
+"""ccops restart: restart one service, optionally with settings changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import app as new_app
+from ccops.core.output import Output, Report
+
+app = new_app("Restart one service, optionally with settings changed.")
+
+
+@app.command()
+def restart(
+    service: Annotated[str, typer.Argument(help="The service.")],
+    env: EnvOption = "dev",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE for this service until its next restart; repeat it."),
+    ] = None,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Restart one service and wait until it is ready again.
+
+    ccops restart backend
+    ccops restart backend --set ACCESS_TTL_S=2 --set LOG_LEVEL=debug
+
+    Exit codes: 0 ready again, 2 usage, 3 refused, 4 it is not ready or the stack is down.
+    """
+    from ccops.cli.stackview import service_line, service_rows
+    from ccops.stack import engine
+    from ccops.stack.request import parse_settings
+
+    state = engine.restart(profile_of(env, project), service, parse_settings(settings or ()))
+    row = next(row for row in service_rows(state) if row["name"] == service)
+    line = service_line(state.services[service])
+    report = Report("ccops.stack.restart/v1", row, env=env, text=lambda console: console.print(line))
+    finish(report, output)

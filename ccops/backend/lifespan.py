@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from ccops.backend.core.config import settings
 from ccops.backend.db import db
+from ccops.backend.services import mock_gateway, payments
 from ccops.backend.utils.redis import redis
 
 
@@ -16,7 +19,26 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     """Open what the routes need; close it in reverse order."""
     await db.open()
     try:
-        yield
+        async with _background(*_loops()):
+            yield
     finally:
         await db.close()
         await redis.aclose()
+
+
+def _loops() -> list[Coroutine[object, object, None]]:
+    loops = [payments.run_reconciler()]
+    if settings.mock_gateway:
+        loops.append(mock_gateway.run())
+    return loops
+
+
+@asynccontextmanager
+async def _background(*loops: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,75 @@
+"""The built-in payment provider: pays every pending gold pack by a signed webhook over real HTTP.
+
+Durable without a queue: what is still to be paid is what is PENDING in the database. The bell after a buy
+makes it quick; the poll heals a process that died between the buy and its webhook. Several processes may
+pay the same receipt: the event id is derived from it, so all but one webhook are duplicates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ccops.backend.core.config import settings
+from ccops.backend.core.security import sign_webhook
+from ccops.backend.db import db
+from ccops.backend.repositories import payments as repository
+from ccops.backend.services.loops import forever
+
+if TYPE_CHECKING:
+    import httpx
+
+PROVIDER = "mock"
+POLL_S = 0.5
+BATCH = 50
+_bell = asyncio.Event()
+
+
+def wake() -> None:
+    """Tell the gateway of this process that there is something to pay."""
+    _bell.set()
+
+
+async def run() -> None:
+    """Pay what is pending until cancelled."""
+    import httpx
+
+    async with httpx.AsyncClient(base_url=_own_url(), timeout=5, trust_env=False) as client:
+
+        async def pay_pending() -> None:
+            async with db.connection() as conn:
+                pending = await repository.list_pending(conn, PROVIDER, limit=BATCH)
+            for transaction in pending:
+                await _pay(client, transaction)
+
+        await forever("mock-gateway", pay_pending, every_s=POLL_S, wake=_bell)
+
+
+async def _pay(client: httpx.AsyncClient, transaction: Mapping[str, object]) -> None:
+    receipt = str(transaction["receipt"])
+    body = orjson.dumps(
+        {
+            "event_id": "evt_" + hashlib.sha256(receipt.encode()).hexdigest()[:32],
+            "type": "payment.succeeded",
+            "receipt": receipt,
+            "amount_cents": transaction["amount_cents"],
+        }
+    )
+    headers = {
+        "Content-Type": "application/json",
+        "X-CC-Signature": sign_webhook(body, int(time.time())),
+        # The webhook belongs to the trace of the buy that it pays for.
+        "traceparent": f"00-{transaction['trace_id']}-{receipt.encode().hex()[:16]}-01",
+    }
+    answer = await client.post(f"/api/payments/webhook/{PROVIDER}", content=body, headers=headers)
+    answer.raise_for_status()
+
+
+def _own_url() -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104
+    return f"http://[{host}]:{settings.http_port}" if ":" in host else f"http://{host}:{settings.http_port}"

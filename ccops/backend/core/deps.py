@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.security import Claims, read_access_token
+from ccops.backend.utils.redis import AUTH_REVOKED, best_effort, redis
 
 _bearer = HTTPBearer(auto_error=False, description="Access token of /api/auth/login")
 
@@ -19,7 +20,17 @@ _bearer = HTTPBearer(auto_error=False, description="Access token of /api/auth/lo
 async def _claims(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Claims:
     if given is None:
         raise ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
-    return read_access_token(given.credentials)
+    claims = read_access_token(given.credentials)
+    if await _revoked(claims.family):
+        raise ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
+    return claims
+
+
+async def _revoked(family: str) -> bool:
+    # Losing Redis must not log everybody out: then a revoked session lives until its token expires.
+    with best_effort("revocation check"):
+        return bool(await redis.exists(AUTH_REVOKED.pattern.format(family=family)))
+    return False
 
 
 CurrentUser = Annotated[Claims, Depends(_claims)]

@@ -4,4 +4,54 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from ccops.backend.core.deps import CurrentUser
+from ccops.backend.core.errors import responses
+from ccops.backend.schemas.auth import (
+    LoginRequest,
+    LoginResponse,
+    RefreshRequest,
+    SignupRequest,
+    SignupResponse,
+    TokenPair,
+)
+from ccops.backend.schemas.users import Account
+from ccops.backend.services import auth, sessions, users
+from ccops.backend.services import signup as signups
+
 router = APIRouter(prefix="/api/auth", tags=["auth"])
+
+_SIGNUP = responses(
+    "INVITE_INVALID", "INVITE_EXHAUSTED", "AGE_RESTRICTED", "NICKNAME_TAKEN", "SITE_ID_TAKEN",
+    "VALIDATION_ERROR", "BAD_REQUEST", "PAYLOAD_TOO_LARGE",
+)  # fmt: skip
+
+
+@router.post("/signup", status_code=201, responses=_SIGNUP)
+@router.post("/register", status_code=201, responses=_SIGNUP, deprecated=True)
+async def signup(body: SignupRequest) -> SignupResponse:
+    """Create an account with an invite code; log in afterwards."""
+    return SignupResponse(user=await signups.signup(body))
+
+
+@router.post("/login", responses=responses("INVALID_CREDENTIALS", "ACCOUNT_LOCKED", "VALIDATION_ERROR"))
+async def login(body: LoginRequest) -> LoginResponse:
+    """Exchange credentials for tokens. The sixth attempt after five failures is 429, even if right."""
+    return await auth.login(body)
+
+
+@router.post("/refresh", responses=responses("REFRESH_INVALID", "REFRESH_REUSED", "VALIDATION_ERROR"))
+async def refresh(body: RefreshRequest) -> TokenPair:
+    """Exchange a refresh token for the next pair; using one twice closes the session."""
+    return await sessions.refresh(body.refresh_token)
+
+
+@router.post("/logout", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED"))
+async def logout(user: CurrentUser) -> None:
+    """Close the session of this access token."""
+    await sessions.revoke(user.family, reason="logout")
+
+
+@router.get("/me", responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED"))
+async def me(user: CurrentUser) -> Account:
+    """Return whose token this is."""
+    return await users.get_account(user)

@@ -6,11 +6,20 @@ Losing Redis costs caches, lockout counters and backfill; never money or a claim
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from redis import asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from ccops.backend.core.config import settings
+from ccops.backend.core.errors import ApiError
+
+log = logging.getLogger("ccops.backend.redis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,7 @@ STREAK = Key("user:{id}:streak:{action}", "string", 86_400, "streak")
 ATTENDANCE = Key("attendance:{YYYYMM}", "hash", 120 * 86_400, "streak")
 SESSION = Key("session:{session_id}", "hash", 3_600, "auth")
 AUTH_FAIL = Key("auth:fail:{account}", "string", 600, "auth")
-AUTH_REVOKED = Key("auth:revoked:{jti}", "string", 900, "auth")
+AUTH_REVOKED = Key("auth:revoked:fam:{family}", "string", 900, "auth")
 RT_META = Key("rt:{user}:meta", "hash", 172_800, "realtime-relay")
 RT_STREAM = Key("rt:{user}:s", "stream", 86_400, "realtime-relay")
 RT_GUARD = Key("rt:{user}:ev:{event_id}", "string", 172_800, "realtime-relay")
@@ -44,6 +53,9 @@ def client(*, timeout_s: float = 2.0) -> aioredis.Redis:
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         health_check_interval=15,
+        # One retry mends a pooled connection that a restart broke; the library's default would back off
+        # for seconds while a request waits.
+        retry=Retry(NoBackoff(), 1),
     )
     return made
 
@@ -57,11 +69,25 @@ def account_key(site_id: str) -> str:
     return f"auth:fail:{digest}"
 
 
+@contextmanager
+def required() -> Iterator[None]:
+    """Answer 503 when Redis does not: for what must not happen without it."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise ApiError("STORE_UNAVAILABLE") from error
+
+
+@contextmanager
+def best_effort(what: str) -> Iterator[None]:
+    """Go on without Redis: for caches, whose truth is in PostgreSQL. `what` names the loss in the log."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        log.warning("redis does not answer, going on without: %s (%s)", what, type(error).__name__)
+
+
 async def wake_relays() -> None:
     """Tell the relays that the outbox has rows. Best effort: their 100 ms poll is the net."""
-    from redis.exceptions import RedisError
-
-    try:
+    with best_effort("relay wake-up"):
         await redis.publish(WAKE_CHANNEL, "1")
-    except (RedisError, OSError):
-        return

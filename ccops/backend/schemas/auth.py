@@ -1,0 +1,71 @@
+"""Requests and answers of auth."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from ccops.backend.schemas.base import RequestModel, StorableStr
+from ccops.backend.schemas.users import Account
+
+
+def _readable(value: str) -> str:
+    # NFKC first: two spellings of one name must meet in the unique index.
+    value = unicodedata.normalize("NFKC", value).strip()
+    if not 2 <= len(value) <= 32 or not value.isprintable():
+        raise ValueError("must be 2 to 32 printable characters")
+    return value
+
+
+# ASCII only, so that Python's and PostgreSQL's idea of lower case agree: the lockout counts by it.
+SiteId = Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9_.@+-]+$")]
+Nickname = Annotated[str, Field(min_length=2, max_length=64), AfterValidator(_readable)]
+
+
+class SignupRequest(RequestModel):
+    """A new account. Birth date and phone are stored encrypted."""
+
+    invite_code: StorableStr = Field(min_length=1, max_length=64)
+    site_id: SiteId
+    nickname: Nickname
+    password: str = Field(min_length=8, max_length=128)
+    birth_date: date
+    phone: str | None = Field(None, max_length=20, pattern=r"^\+?[0-9][0-9 -]{4,18}$")
+
+
+class SignupResponse(BaseModel):
+    """The account made; log in to get tokens."""
+
+    user: Account
+
+
+class LoginRequest(RequestModel):
+    """Credentials."""
+
+    site_id: SiteId
+    password: str = Field(min_length=1, max_length=128)
+
+
+class TokenPair(BaseModel):
+    """An access token and the refresh token that renews it once."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str = "bearer"  # noqa: S105 - the scheme's name
+    expires_in: int
+    session_id: str
+
+
+class LoginResponse(TokenPair):
+    """Tokens and whom they belong to."""
+
+    user: Account
+
+
+class RefreshRequest(RequestModel):
+    """The refresh token as it was given; it works once."""
+
+    refresh_token: str = Field(min_length=1, max_length=256)

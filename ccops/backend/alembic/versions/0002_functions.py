@@ -417,6 +417,12 @@ BEGIN
     END IF;
     user_id := tx.user_id;
     PERFORM cc_lock_wallet(tx.user_id);
+    -- Two deliveries of a kept event both come this far; the lock made the second wait for the first.
+    IF EXISTS (SELECT 1 FROM payment_events e WHERE e.provider = p_provider AND e.event_id = p_event
+                  AND e.processed_at IS NOT NULL) THEN
+        outcome := 'duplicate';
+        RETURN;
+    END IF;
     -- Everything a payment causes is part of the buyer's trace, whoever delivers the news.
     own_ctx := ctx || jsonb_build_object('trace_id', tx.trace_id);
     state := CASE WHEN p_type <> 'payment.succeeded' THEN 'FAILED'

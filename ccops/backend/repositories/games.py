@@ -59,7 +59,7 @@ async def slot_spin(
 async def list_stats(conn: Connection, user_id: int) -> list[Mapping[str, object]]:
     """Return the totals of every game a user has played."""
     return await conn.fetch(
-        """SELECT game AS game_type, plays, wins, losses, wagered, paid
+        """SELECT game, plays, wins, losses, wagered, paid
              FROM game_stats WHERE user_id = $1 ORDER BY game""",
         user_id,
     )

@@ -45,7 +45,7 @@ async def find_kind(conn: Connection, product_id: str) -> object:
 async def list_products(conn: Connection) -> list[Mapping[str, object]]:
     """Return what is on sale now."""
     return await conn.fetch(
-        """SELECT id AS product_id, title, kind, price_gold, price_cents, gold_amount, min_rank, adult_only
+        """SELECT id, title, kind, price_gold, price_cents, gold_amount, min_rank, adult_only
              FROM products
             WHERE active AND kind IN ('item', 'gold_pack')
               AND (starts_at IS NULL OR starts_at <= now()) AND (ends_at IS NULL OR ends_at > now())

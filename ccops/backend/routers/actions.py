@@ -40,4 +40,4 @@ async def recent(
 ) -> RecentActions:
     """Return the newest actions of a user (yourself, or anybody for an ADMIN)."""
     rows = await service.list_recent(user, user_id, limit=limit)
-    return RecentActions.model_validate({"user_id": user_id, "actions": [dict(row) for row in rows]})
+    return RecentActions.model_validate({"items": [dict(row) for row in rows]})

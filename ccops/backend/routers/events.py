@@ -24,7 +24,7 @@ Event = Annotated[EventName, Path()]
 async def running(user: CurrentUser) -> GameEvents:
     """Return the running events and how far the caller is."""
     return GameEvents.model_validate(
-        {"events": [dict(row) for row in await service.list_running(user.user_id)]}
+        {"items": [dict(row) for row in await service.list_running(user.user_id)]}
     )
 
 

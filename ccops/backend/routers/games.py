@@ -42,7 +42,7 @@ async def spin(user: CurrentUser, key: OptionalKey, wanted: SpinIn) -> Response:
 @router.get("/stats", responses=responses(*_TOKEN))
 async def stats(user: CurrentUser) -> Stats:
     """Return the caller's totals by game."""
-    return Stats.model_validate({"stats": [dict(row) for row in await service.list_stats(user.user_id)]})
+    return Stats.model_validate({"items": [dict(row) for row in await service.list_stats(user.user_id)]})
 
 
 @router.get("/fairness", responses=responses(*_TOKEN, "NOT_FOUND"))

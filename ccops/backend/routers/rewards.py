@@ -23,4 +23,4 @@ async def history(
     """Return what the house granted to the caller, newest first; `before` is a ledger seq."""
     rows = await service.list_grants(user.user_id, before=before, limit=limit)
     last = rows[-1]["ledger_seq"] if len(rows) == limit else None
-    return RewardHistory.model_validate({"rewards": [dict(row) for row in rows], "next_before": last})
+    return RewardHistory.model_validate({"items": [dict(row) for row in rows], "next_before": last})

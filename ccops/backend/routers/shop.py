@@ -21,7 +21,7 @@ _COMMON = ("UNAUTHORIZED", "TOKEN_EXPIRED", "VALIDATION_ERROR")
 @router.get("/catalog", responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED"))
 async def catalog(user: CurrentUser) -> Catalog:
     """Return everything that is on sale now."""
-    return Catalog.model_validate({"products": [dict(row) for row in await service.list_products()]})
+    return Catalog.model_validate({"items": [dict(row) for row in await service.list_products()]})
 
 
 @router.get("/transactions", responses=responses(*_COMMON))
@@ -33,7 +33,7 @@ async def transactions(
     """Return the caller's purchases, newest first."""
     rows = await service.list_transactions(user.user_id, before=before, limit=limit)
     last = rows[-1]["id"] if len(rows) == limit else None
-    return Transactions.model_validate({"transactions": [dict(row) for row in rows], "next_before": last})
+    return Transactions.model_validate({"items": [dict(row) for row in rows], "next_before": last})
 
 
 @router.post(

@@ -70,5 +70,4 @@ class ActionRow(BaseModel):
 class RecentActions(BaseModel):
     """The newest actions of one user, newest first."""
 
-    user_id: int
-    actions: list[ActionRow]
+    items: list[ActionRow]

@@ -38,7 +38,7 @@ class GameEvent(BaseModel):
 class GameEvents(BaseModel):
     """The running events."""
 
-    events: list[GameEvent]
+    items: list[GameEvent]
 
 
 class Joined(BaseModel):

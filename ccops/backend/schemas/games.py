@@ -48,7 +48,7 @@ class SpinOut(BaseModel):
 class GameStats(BaseModel):
     """Totals of one game."""
 
-    game_type: str
+    game: str
     plays: int
     wins: int
     losses: int
@@ -59,7 +59,7 @@ class GameStats(BaseModel):
 class Stats(BaseModel):
     """Totals of every game the caller has played."""
 
-    stats: list[GameStats]
+    items: list[GameStats]
 
 
 class Fairness(BaseModel):

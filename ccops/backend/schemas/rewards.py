@@ -26,5 +26,5 @@ class Reward(BaseModel):
 class RewardHistory(BaseModel):
     """The caller's grants, newest first; `next_before` continues the list."""
 
-    rewards: list[Reward]
+    items: list[Reward]
     next_before: int | None

@@ -38,7 +38,7 @@ class BuyOut(BaseModel):
 class Product(BaseModel):
     """One product that is on sale now."""
 
-    product_id: str
+    id: str
     title: str
     kind: Literal["item", "gold_pack"]
     price_gold: int | None
@@ -51,7 +51,7 @@ class Product(BaseModel):
 class Catalog(BaseModel):
     """Everything that is on sale now, by id."""
 
-    products: list[Product]
+    items: list[Product]
 
 
 class Transaction(BaseModel):
@@ -75,5 +75,5 @@ class Transaction(BaseModel):
 class Transactions(BaseModel):
     """The caller's purchases, newest first; `next_before` continues the list."""
 
-    transactions: list[Transaction]
+    items: list[Transaction]
     next_before: int | None

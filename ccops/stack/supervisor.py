@@ -66,7 +66,9 @@ class Supervisor:
         for name in names:
             unit = self._units.get(name)
             if unit is not None and unit.state.phase is Phase.READY and unit.started_at < died_at:
-                await self._restart(unit, unit.service, unit.overrides)
+                # A task of its own: stopping the service that waits for this must not leave it half done.
+                again = self._job(self._restart(unit, unit.service, unit.overrides))
+                await asyncio.shield(again)
 
     # Requests
 
@@ -95,10 +97,11 @@ class Supervisor:
             path.unlink()
             self._job(self._serve(Request.from_json(text)))
 
-    def _job(self, work: Coroutine[object, object, None]) -> None:
+    def _job(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
+        return task
 
     async def _serve(self, request: Request) -> None:
         try:
@@ -135,8 +138,11 @@ class Supervisor:
         write_private(self._dir.stack_env, "".join(f"{key}={text}\n" for key, text in keys.items()))
 
     async def _restart(self, unit: Unit, service: Service, overrides: Mapping[str, str]) -> None:
-        await unit.stop()
-        unit.start(service, overrides)
+        async with unit.lock:
+            await unit.stop()
+            if self._end.is_set():
+                return
+            unit.start(service, overrides)
         while unit.state.phase not in SETTLED:
             await self.changed()
 
@@ -149,7 +155,8 @@ class Supervisor:
             for other in chosen:
                 if name in NEEDS[other]:
                     await down[other].wait()
-            await self._units[name].stop()
+            async with self._units[name].lock:
+                await self._units[name].stop()
             down[name].set()
 
         await asyncio.gather(*(one(name) for name in chosen))

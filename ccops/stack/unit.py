@@ -59,6 +59,7 @@ class Unit:
         self.state = ServiceState(service.name)
         self.started_at = 0.0
         self.root_mode = "auto"
+        self.lock = asyncio.Lock()
         self._crashed_at = 0.0
         self._host = host
         self._dir = state_dir
@@ -156,7 +157,8 @@ class Unit:
             try:
                 answer = await asyncio.to_thread(probe.ask, _PROBE_TIMEOUT_S)
             except ProbeFailed as err:
-                self.state = replace(self.state, answer=str(err))
+                if str(err) != self.state.answer:
+                    self._set(answer=str(err))
             else:
                 self._set(phase=Phase.READY, answer=answer, ready_s=self._age(), detail="")
                 return

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from ccops.backend.core.context import current
+from ccops.backend.core.limits import BodyLimit
 from ccops.backend.core.responses import JSON
 from ccops.backend.schemas.errors import ErrorResponse
 
@@ -65,6 +66,8 @@ _DECLARED = (
     ErrorCode("NOT_COMPLETED", 409, "The goal is not reached yet."),
     ErrorCode("EVENT_ENDED", 410, "This event is over."),
 )
+# A body of a thousand wrong fields gets the first of its errors.
+_MAX_DETAILS = 20
 CODES: Mapping[str, ErrorCode] = {item.code: item for item in _DECLARED}
 
 
@@ -109,7 +112,8 @@ def responses(*codes: str) -> dict[int | str, dict[str, object]]:
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers: nothing leaves the application in another shape."""
+    """Register the handlers and the body limit: nothing leaves the application in another shape."""
+    app.add_middleware(BodyLimit)
 
     @app.exception_handler(ApiError)
     async def api_error(_: Request, error: ApiError) -> JSON:
@@ -119,7 +123,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def validation(_: Request, error: RequestValidationError) -> JSON:
         # The input itself is left out: it may hold a password.
-        details = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+        details = [
+            {"loc": [_printable(part) for part in e["loc"]], "msg": _printable(e["msg"]), "type": e["type"]}
+            for e in error.errors()[:_MAX_DETAILS]
+        ]
         declared = CODES["VALIDATION_ERROR"]
         return JSON(error_body(declared.code, declared.message, details), declared.status)
 
@@ -131,6 +138,11 @@ def install(app: FastAPI) -> None:
         return JSON(
             error_body(code, CODES[code].message), error.status_code, headers=dict(error.headers or {})
         )
+
+
+def _printable(part: str | int) -> str | int:
+    # Field names come from the client: a lone surrogate can't be encoded, and a long name is no help.
+    return part if isinstance(part, int) else part[:200].encode("utf-8", "replace").decode()
 
 
 def unexpected() -> JSON:

@@ -46,8 +46,8 @@ def _jwt_keys() -> dict[str, str]:
     return dict(pair.split(":", 1) for pair in settings.jwt_keys.split(",") if pair)
 
 
-def issue_access_token(user_id: int, rank: str, family: str) -> str:
-    """Return a signed access token that lives ACCESS_TTL_S seconds."""
+def issue_access_token(user_id: int, rank: str, family: str, *, ttl_s: int | None = None) -> str:
+    """Return a signed access token that lives `ttl_s` seconds (default: ACCESS_TTL_S)."""
     kid, key = next(iter(_jwt_keys().items()))
     issued = int(time.time())
     claims = {
@@ -56,7 +56,7 @@ def issue_access_token(user_id: int, rank: str, family: str) -> str:
         "fam": family,
         "jti": secrets.token_hex(8),
         "iat": issued,
-        "exp": issued + settings.access_ttl_s,
+        "exp": issued + (ttl_s or settings.access_ttl_s),
     }
     return jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid})
 

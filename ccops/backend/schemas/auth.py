@@ -43,10 +43,11 @@ class SignupResponse(BaseModel):
 
 
 class LoginRequest(RequestModel):
-    """Credentials."""
+    """Credentials. A client may ask for an access token that lives shorter than usual, never longer."""
 
     site_id: SiteId
     password: str = Field(min_length=1, max_length=128)
+    access_ttl_s: int | None = Field(None, ge=1, le=86_400)
 
 
 class TokenPair(BaseModel):

@@ -25,7 +25,7 @@ async def login(given: LoginRequest) -> LoginResponse:
         raise ApiError("INVALID_CREDENTIALS")
     await lockout.forget(given.site_id)
     account = Account.model_validate(dict(row))
-    pair = await sessions.open_session(account.id, account.rank)
+    pair = await sessions.open_session(account.id, account.rank, access_ttl_s=given.access_ttl_s)
     metrics.auth_login.labels("ok").inc()
     return LoginResponse(**pair.model_dump(), user=account)
 

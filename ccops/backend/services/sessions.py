@@ -16,7 +16,7 @@ from ccops.backend.schemas.auth import TokenPair
 from ccops.backend.utils.redis import AUTH_REVOKED, SESSION, best_effort, redis
 
 
-async def open_session(user_id: int, rank: str) -> TokenPair:
+async def open_session(user_id: int, rank: str, *, access_ttl_s: int | None = None) -> TokenPair:
     """Start a session: the first refresh token of a new family."""
     family, token = str(uuid4()), new_refresh_token()
     async with db.connection() as conn:
@@ -28,7 +28,7 @@ async def open_session(user_id: int, rank: str) -> TokenPair:
             token_hash=token_hash(token),
             ttl_s=settings.refresh_ttl_s,
         )
-    return await _pair(user_id, rank, family, token)
+    return await _pair(user_id, rank, family, token, access_ttl_s)
 
 
 async def refresh(token: str) -> TokenPair:
@@ -83,16 +83,19 @@ def _outcome(state: Mapping[str, object] | None) -> str:
     return "expired" if state["expired"] else "invalid"
 
 
-async def _pair(user_id: int, rank: str, family: str, token: str) -> TokenPair:
+async def _pair(
+    user_id: int, rank: str, family: str, token: str, access_ttl_s: int | None = None
+) -> TokenPair:
+    ttl_s = min(access_ttl_s or settings.access_ttl_s, settings.access_ttl_s)
     with best_effort("session hash"):
         name = SESSION.pattern.format(session_id=family)
         pipe = redis.pipeline(transaction=True)
         pipe.hset(name, mapping={"uid": user_id, "rank": rank, "family": family})
-        pipe.expire(name, SESSION.ttl_s or 3_600)
+        pipe.expire(name, SESSION.ttl_s)
         await pipe.execute()
     return TokenPair(
-        access_token=issue_access_token(user_id, rank, family),
+        access_token=issue_access_token(user_id, rank, family, ttl_s=ttl_s),
         refresh_token=token,
-        expires_in=settings.access_ttl_s,
+        expires_in=ttl_s,
         session_id=family,
     )

@@ -28,7 +28,7 @@ class Key:
 
     pattern: str
     kind: str
-    ttl_s: int | None
+    ttl_s: int
     owner: str
 
 

@@ -13,6 +13,7 @@ zstd, gzip and chunked bodies, error codes in header and body, /ping, block dedu
 What differs, on purpose or because the engine cannot:
 
 * One user, no CREATE USER, no roles. Loopback only, no TLS, no native protocol on port 9000.
+* A query is not cancelled when its client goes away, and KILL QUERY knows the engine's ids only.
 * No state between requests (session_id is accepted and ignored): no temporary tables, no lasting SET or USE.
 * No external tables, no native block compression (compress=1, decompress=1), no query_log.
 * file(), url(), s3(), remote(), table engines and dictionaries that read them, BACKUP and SYSTEM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from io import BufferedIOBase
 
@@ -13,6 +14,7 @@ from ccops.stack.clickhouse_front.errors import (
 )
 
 _LINE = 4096
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
 class BrokenBody(Exception):
@@ -56,12 +58,9 @@ def _chunked(stream: BufferedIOBase, limit: int) -> bytes:
 
 def _chunk_size(line: bytes) -> int:
     digits = line.partition(b";")[0].strip()
-    try:
-        if not digits.isalnum():
-            raise ValueError
-        return int(digits, 16)
-    except ValueError:
-        raise ServerError(INCORRECT_DATA, "A chunk size is not a hexadecimal number") from None
+    if not _HEX.fullmatch(digits):
+        raise ServerError(INCORRECT_DATA, "A chunk size is not a hexadecimal number")
+    return int(digits, 16)
 
 
 def _within(size: int, limit: int) -> int:

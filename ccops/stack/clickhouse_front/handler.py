@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -13,12 +14,14 @@ from http.server import BaseHTTPRequestHandler
 from ccops.stack.clickhouse_front.auth import credentials
 from ccops.stack.clickhouse_front.body import BrokenBody, read_body
 from ccops.stack.clickhouse_front.codec import decode
-from ccops.stack.clickhouse_front.errors import INCORRECT_DATA, UNKNOWN_EXCEPTION, ServerError
+from ccops.stack.clickhouse_front.errors import ABORTED, INCORRECT_DATA, UNKNOWN_EXCEPTION, ServerError
 from ccops.stack.clickhouse_front.query import Answer, Query
 from ccops.stack.clickhouse_front.request import Target, build, parse_target
 from ccops.stack.clickhouse_front.server import Front, front_of
 
 _IDLE_SECONDS = 120
+_DRAIN_SECONDS = 1.0
+_DRAIN_BYTES = 16 << 20
 _TEXT = "text/plain; charset=UTF-8"
 _CONTENT_TYPES = {
     "TabSeparated": "text/tab-separated-values; charset=UTF-8",
@@ -54,9 +57,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _route(self, *, read_only: bool) -> None:
         with self.front.busy():
-            if self.front.stopping:
-                self.close_connection = True
             try:
+                if self.front.stopping:
+                    raise ServerError(ABORTED, "The front is stopping")
                 target = parse_target(self.path)
                 if read_only and self._answered_probe(target):
                     return
@@ -65,6 +68,7 @@ class Handler(BaseHTTPRequestHandler):
                 # Body bytes may still be on the wire: they must not be read as the next request.
                 self.close_connection = True
                 self._refuse(error)
+                self._drain()
             except BrokenBody:
                 self.close_connection = True
 
@@ -150,6 +154,15 @@ class Handler(BaseHTTPRequestHandler):
         headers = self._common(query_id)
         headers |= {"X-ClickHouse-Exception-Code": str(error.code), "Content-Type": _TEXT}
         self._send(HTTPStatus(error.status), headers, error.text(self._version()).encode("utf-8", "replace"))
+
+    def _drain(self) -> None:
+        # Closing over unread bytes resets the connection, and the client would lose the answer.
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(_DRAIN_SECONDS)
+        left = _DRAIN_BYTES
+        with suppress(OSError):
+            while left > 0 and (data := self.connection.recv(min(left, 1 << 16))):
+                left -= len(data)
 
     def _not_found(self) -> None:
         self._send(HTTPStatus.NOT_FOUND, {"Content-Type": _TEXT}, b"There is no handle for this path.\n")

@@ -34,7 +34,9 @@ async def join(user: CurrentUser, event: Event) -> Joined:
     return Joined.model_validate(dict(await service.join(user.user_id, event)))
 
 
-@router.post("/{event}/progress", responses=responses(*_WRITE, "BAD_REQUEST", "NOT_JOINED"))
+@router.post(
+    "/{event}/progress", responses=responses(*_WRITE, "BAD_REQUEST", "PAYLOAD_TOO_LARGE", "NOT_JOINED")
+)
 async def progress(user: CurrentUser, event: Event, made: ProgressIn) -> Progress:
     """Add progress to a joined event."""
     row = await service.advance(user.user_id, event, delta=made.delta)

@@ -22,6 +22,7 @@ _TOKEN = ("UNAUTHORIZED", "TOKEN_EXPIRED")
     responses=responses(
         *_TOKEN,
         "BAD_REQUEST",
+        "PAYLOAD_TOO_LARGE",
         "INSUFFICIENT_GOLD",
         "AGE_VERIFICATION_REQUIRED",
         "NOT_FOUND",

@@ -44,6 +44,7 @@ async def transactions(
         **responses(
             *_COMMON,
             "BAD_REQUEST",
+            "PAYLOAD_TOO_LARGE",
             "IDEMPOTENCY_KEY_MISSING",
             "INSUFFICIENT_GOLD",
             "RANK_REQUIRED",

@@ -91,6 +91,27 @@ class Database:
             async with self._pool.acquire(timeout=5) as conn, conn.transaction():
                 yield cast(Connection, conn)
 
+    @asynccontextmanager
+    async def dedicated(self, *, application_name: str) -> AsyncIterator[Connection]:
+        """Lend a connection outside the pool: its session-level locks live exactly as long as it does."""
+        with translated():
+            conn = await asyncpg.connect(
+                settings.database_url,
+                timeout=5,
+                command_timeout=10,
+                server_settings={
+                    "application_name": f"ccops-{application_name}",
+                    "lock_timeout": "2s",
+                    "statement_timeout": "10s",
+                    "jit": "off",
+                },
+            )
+            try:
+                await _prepare(conn)
+                yield cast(Connection, conn)
+            finally:
+                conn.terminate()
+
 
 db = Database()
 

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from ccops.backend import faults
 from ccops.backend.core.config import settings
 from ccops.backend.db import db
+from ccops.backend.realtime.hub import hub
 from ccops.backend.services import mock_gateway, payments
 from ccops.backend.utils.redis import redis
 
@@ -17,11 +19,15 @@ from ccops.backend.utils.redis import redis
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[None]:
     """Open what the routes need; close it in reverse order."""
+    if settings.fault:
+        faults.plant(settings.fault)
     await db.open()
+    hub.start()
     try:
         async with _background(*_loops()):
             yield
     finally:
+        await hub.stop()
         await db.close()
         await redis.aclose()
 

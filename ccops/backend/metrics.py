@@ -115,6 +115,7 @@ events_publish_failed = Counter(
 )
 kafka_dlq = Counter("kafka_dlq_total", "Records given up after three tries.", ("topic",))
 worker_role_up = gauge("worker_role_up", "1 while the role runs.", role=ROLES)
+worker_role_failures = counter("worker_role_failures_total", "Exceptions that restarted a role.", role=ROLES)
 ingest_rows = counter(
     "clickhouse_ingest_rows_total",
     "Rows written to ClickHouse.",

@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from ccops.backend.core.config import settings
+from ccops.backend.realtime.protocol import PING_EVERY_S, PONG_WITHIN_S, SyncProtocol
 
 
 def main() -> int:
@@ -17,9 +18,10 @@ def main() -> int:
         port=settings.http_port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=SyncProtocol,
         ws_max_size=65_536,
-        ws_ping_interval=None,
+        ws_ping_interval=PING_EVERY_S,
+        ws_ping_timeout=PONG_WITHIN_S,
         ws_per_message_deflate=False,
         access_log=False,
         log_level=settings.log_level.lower(),

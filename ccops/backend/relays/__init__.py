@@ -1,0 +1,1 @@
+"""The outbox's two sinks, each with its own mark: neither delays the other."""

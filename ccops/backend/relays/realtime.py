@@ -1,0 +1,64 @@
+"""Outbox to sockets: every frame is numbered, stored for backfill and published, in outbox order per user."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import orjson
+from redis.asyncio.client import Pipeline
+from redis.exceptions import RedisError
+
+from ccops.backend.core.clock import iso
+from ccops.backend.db import Connection
+from ccops.backend.realtime.scripts import PUBLISH, guard_key, meta_key, stream_key
+from ccops.backend.repositories import outbox
+from ccops.backend.repositories.outbox import OutboxRow
+from ccops.backend.utils.pubsub import Wake
+from ccops.backend.utils.redis import RT_CHANNEL, WAKE_CHANNEL, redis
+
+_BATCH = 200
+
+
+async def run(conn: Connection, beat: Callable[[], None]) -> None:
+    """Push until cancelled; while Redis is down the rows wait and the role starts over."""
+    script = redis.register_script(PUBLISH)
+    async with Wake(WAKE_CHANNEL) as wake:
+        while True:
+            rows = await outbox.realtime_pending(conn, limit=_BATCH)
+            if rows:
+                await push(conn, rows, script.sha)
+            else:
+                await redis.ping()
+            beat()
+            if len(rows) < _BATCH:
+                await wake.pause()
+
+
+async def push(conn: Connection, rows: Sequence[OutboxRow], sha: str) -> None:
+    """Publish the rows in one pipeline and mark what Redis took; raise the first refusal."""
+    async with redis.pipeline(transaction=False) as pipe:
+        # A restarted Redis knows no script; loading it in front of every batch leaves no window for NOSCRIPT.
+        pipe.script_load(PUBLISH)
+        for row in rows:
+            publish(pipe, row, sha)
+        answers = await pipe.execute(raise_on_error=False)
+    refused = next((answer for answer in answers if isinstance(answer, Exception)), None)
+    if refused is not None:
+        raise refused if isinstance(refused, RedisError) else RedisError(str(refused))
+    await outbox.mark_pushed(conn, [row.id for row in rows])
+
+
+def publish(pipe: Pipeline, row: OutboxRow, sha: str) -> None:
+    """Queue the one call that makes a frame of `row`."""
+    keys = (guard_key(row.user_id, row.event_id), meta_key(row.user_id), stream_key(row.user_id))
+    pipe.evalsha(sha, len(keys), *keys, secrets.token_hex(8), frame_head(row), RT_CHANNEL)
+
+
+def frame_head(row: OutboxRow) -> str:
+    """Return the frame without its end: Lua appends `seq`, `epoch` and the brace."""
+    known = orjson.dumps({"type": row.type, "user_id": row.user_id}).decode()[:-1]
+    ids = orjson.dumps(
+        {"timestamp": iso(row.created_at), "event_id": row.event_id, "trace_id": row.trace_id}
+    ).decode()[1:-1]
+    return f'{known},"data":{row.data},{ids}'

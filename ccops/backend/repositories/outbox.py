@@ -1,0 +1,127 @@
+"""SQL of the outbox. Marks are set on the connection that holds the relay's lock: a lost lock can't mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from ccops.backend.db import Connection
+
+_COLUMNS = "id, event_id::text, trace_id, request_id, user_id, type, topic, payload::text AS data, created_at"
+_KAFKA_PENDING = f"""
+SELECT {_COLUMNS} FROM outbox WHERE topic IS NOT NULL AND kafka_acked_at IS NULL ORDER BY id LIMIT $1
+"""  # noqa: S608 - our own column list
+_REALTIME_PENDING = f"""
+SELECT {_COLUMNS} FROM outbox WHERE realtime AND pushed_at IS NULL ORDER BY id LIMIT $1
+"""  # noqa: S608 - our own column list
+_MARK_ACKED = """
+UPDATE outbox o SET kafka_partition = m.part, kafka_offset = m.off, kafka_acked_at = clock_timestamp()
+  FROM unnest($1::bigint[], $2::integer[], $3::bigint[]) AS m(id, part, off)
+ WHERE o.id = m.id
+"""
+_LAST_ACKED = """
+SELECT topic, kafka_partition AS part, max(kafka_offset) AS last FROM outbox
+ WHERE kafka_acked_at IS NOT NULL AND created_at > now() - interval '24 hours'
+ GROUP BY topic, kafka_partition
+"""
+_UNMARK_FROM = """
+WITH lost AS (
+    UPDATE outbox SET kafka_partition = NULL, kafka_offset = NULL, kafka_acked_at = NULL
+     WHERE topic = $1 AND kafka_partition = $2 AND kafka_offset >= $3
+       AND created_at > now() - interval '24 hours'
+    RETURNING 1
+)
+SELECT count(*) FROM lost
+"""
+_PENDING = """
+SELECT count(*) FILTER (WHERE topic IS NOT NULL AND kafka_acked_at IS NULL) AS kafka,
+       count(*) FILTER (WHERE realtime AND pushed_at IS NULL) AS realtime
+  FROM outbox
+ WHERE (topic IS NOT NULL AND kafka_acked_at IS NULL) OR (realtime AND pushed_at IS NULL)
+"""
+_DELETE_OLD = """
+WITH old AS (
+    SELECT id FROM outbox
+     WHERE created_at < now() - interval '24 hours'
+       AND (topic IS NULL OR kafka_acked_at < now() - interval '24 hours')
+       AND (NOT realtime OR pushed_at IS NOT NULL)
+     ORDER BY id LIMIT $1
+), gone AS (DELETE FROM outbox WHERE id IN (SELECT id FROM old) RETURNING 1)
+SELECT count(*) FROM gone
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One event on its way out. `data` is the payload as JSON text: nothing here needs to read it."""
+
+    id: int
+    event_id: str
+    trace_id: str
+    request_id: str
+    user_id: int
+    type: str
+    topic: str | None
+    data: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the broker put a record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+async def kafka_pending(conn: Connection, *, limit: int = 500) -> list[OutboxRow]:
+    """Return the oldest rows that the broker has not acknowledged."""
+    return [_row(row) for row in await conn.fetch(_KAFKA_PENDING, limit)]
+
+
+async def realtime_pending(conn: Connection, *, limit: int = 200) -> list[OutboxRow]:
+    """Return the oldest rows that have not been pushed to sockets."""
+    return [_row(row) for row in await conn.fetch(_REALTIME_PENDING, limit)]
+
+
+async def mark_acked(conn: Connection, acked: Sequence[tuple[int, Place]]) -> None:
+    """Record where each row's record lies."""
+    ids = [row_id for row_id, _ in acked]
+    parts, offsets = [place.partition for _, place in acked], [place.offset for _, place in acked]
+    await conn.execute(_MARK_ACKED, ids, parts, offsets)
+
+
+async def mark_pushed(conn: Connection, ids: Sequence[int]) -> None:
+    """Record that the rows' frames are in Redis."""
+    await conn.execute(
+        "UPDATE outbox SET pushed_at = clock_timestamp() WHERE id = ANY($1::bigint[])", list(ids)
+    )
+
+
+async def last_acked(conn: Connection) -> dict[tuple[str, int], int]:
+    """Return the highest recorded offset of every (topic, partition) of the last 24 hours."""
+    rows = await conn.fetch(_LAST_ACKED)
+    return {(str(row["topic"]), cast(int, row["part"])): cast(int, row["last"]) for row in rows}
+
+
+async def unmark_from(conn: Connection, first: Place) -> int:
+    """Forget the acknowledgement of every row at or above `first` in its partition; return how many."""
+    return cast(int, await conn.fetchval(_UNMARK_FROM, first.topic, first.partition, first.offset))
+
+
+async def pending_counts(conn: Connection) -> Mapping[str, int]:
+    """Return how many rows each sink has not taken."""
+    row = await conn.fetchrow(_PENDING)
+    return {sink: cast(int, row[sink]) for sink in ("kafka", "realtime")} if row else {}
+
+
+async def delete_old(conn: Connection, *, limit: int = 1000) -> int:
+    """Delete rows that both sinks took and that are older than a day; return how many."""
+    return cast(int, await conn.fetchval(_DELETE_OLD, limit))
+
+
+def _row(row: Mapping[str, object]) -> OutboxRow:
+    return OutboxRow(**cast(dict[str, object], dict(row)))  # type: ignore[arg-type]

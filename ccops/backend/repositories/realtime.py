@@ -1,0 +1,38 @@
+"""SQL of the initial state: one round trip, one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ccops.backend.db import Connection
+
+_STATE = """
+SELECT json_build_object(
+    'profile', json_build_object('user_id', u.id, 'public_id', u.public_id, 'nickname', u.nickname,
+        'rank', u.rank, 'level', u.level, 'exp', u.exp, 'age_verified', u.age_verified_at IS NOT NULL),
+    'gold_balance', w.gold,
+    'wallet_version', w.version,
+    'streaks', coalesce((SELECT json_agg(json_build_object('action_type', s.action_type,
+            'streak_count', s.current, 'longest', s.longest, 'last_claim_day', s.last_claim_day)
+            ORDER BY s.action_type)
+        FROM user_streaks s WHERE s.user_id = u.id), '[]'::json),
+    'achievements', coalesce((SELECT json_agg(json_build_object('achievement_code', a.code,
+            'progress', a.progress, 'unlocked', a.unlocked_at IS NOT NULL) ORDER BY a.code)
+        FROM user_achievements a WHERE a.user_id = u.id), '[]'::json),
+    'stats', coalesce((SELECT json_agg(json_build_object('game_type', g.game, 'plays', g.plays,
+            'wins', g.wins, 'losses', g.losses, 'wagered', g.wagered, 'paid', g.paid) ORDER BY g.game)
+        FROM game_stats g WHERE g.user_id = u.id), '[]'::json),
+    'recent_actions', coalesce((SELECT json_agg(json_build_object('event_id', r.event_id,
+            'action_type', r.action_type, 'context', r.context, 'server_ts', r.created_at)
+            ORDER BY r.created_at DESC, r.id DESC)
+        FROM (SELECT * FROM user_actions WHERE user_id = u.id
+              ORDER BY created_at DESC, id DESC LIMIT 20) r), '[]'::json)
+) AS state
+FROM users u JOIN wallets w ON w.user_id = u.id WHERE u.id = $1 AND u.is_active
+"""
+
+
+async def initial_state(conn: Connection, user_id: int) -> Mapping[str, object] | None:
+    """Return what a client needs to draw its screen; None when there is no such active user."""
+    found = await conn.fetchval(_STATE, user_id)
+    return found if isinstance(found, dict) else None

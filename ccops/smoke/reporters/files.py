@@ -1,0 +1,185 @@
+"""Reports into files: `--report junit=PATH`, `json=PATH`, `ndjson=PATH`; `-` is the standard output."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, TextIO
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from ccops.core.clock import Clock, SystemClock, iso
+from ccops.core.errors import UsageError
+from ccops.smoke.events import AssertionDone, Event, InvariantSampled, RunDone, RunStarted, Verdict
+from ccops.smoke.model import Place
+from ccops.smoke.reporters.data import DataReporter
+
+KINDS = ("junit", "json", "ndjson")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Reporter(Protocol):
+    """Hears events and writes a file; `close` must leave a well-formed one, whenever it is called."""
+
+    def hear(self, event: Event) -> None:
+        """Take one event."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file."""
+        ...
+
+
+def reporter(spec: str) -> Reporter:
+    """Return the reporter for `KIND=PATH`. Raises UsageError for another kind or a path without a folder."""
+    kind, sign, path = spec.partition("=")
+    if not sign or not path or kind not in KINDS:
+        raise UsageError(
+            "REPORT_UNKNOWN",
+            f"--report {spec!r} is not KIND=PATH",
+            evidence=f"kinds: {', '.join(KINDS)}; PATH - is the standard output",
+            next_step="--report junit=report.xml",
+        )
+    if path != "-" and not Path(path).resolve().parent.is_dir():
+        raise UsageError(
+            "REPORT_FOLDER", f"no folder for {path}", next_step=f"mkdir -p {Path(path).resolve().parent}"
+        )
+    made: dict[str, type[JunitReporter] | type[JsonReporter] | type[NdjsonReporter]] = {
+        "junit": JunitReporter,
+        "json": JsonReporter,
+        "ndjson": NdjsonReporter,
+    }
+    return made[kind](path)
+
+
+class JsonReporter(DataReporter):
+    """The same object that `-o json` has under `data`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def close(self) -> None:
+        """Write the file."""
+        _write(self._path, json.dumps(self.data(), ensure_ascii=False, indent=2) + "\n")
+
+
+class NdjsonReporter:
+    """One JSON object per event, as it happens."""
+
+    def __init__(self, path: str, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        own = None if path == "-" else Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - until close()
+        self._stream: TextIO = own or sys.stdout
+
+    def hear(self, event: Event) -> None:
+        """Write one line."""
+        line = {"event": type(event).__name__, "at": iso(self._clock.now()), **_fields(event)}
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream is not sys.stdout:
+            self._stream.close()
+
+
+class JunitReporter:
+    """A suite per scenario, a case per assertion and invariant."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._suites: dict[str, Element] = {}
+        self._open: set[str] = set()
+
+    def hear(self, event: Event) -> None:
+        """Add what `event` says to its suite."""
+        if isinstance(event, RunStarted):
+            self._open.add(event.scenario)
+            self._suite(event.scenario)
+        elif isinstance(event, AssertionDone):
+            self._assertion(event)
+        elif isinstance(event, InvariantSampled) and event.final:
+            case = self._case(event.scenario, "invariants", event.name, 0.0)
+            if event.verdict is not Verdict.PASSED:
+                tag = "failure" if event.verdict is Verdict.FAILED else "error"
+                _say(case, tag, event.observed, f"{event.place}\n{event.observed}")
+        elif isinstance(event, RunDone):
+            self._open.discard(event.scenario)
+            self._suite(event.scenario).set("time", f"{event.elapsed_ms / 1000:.3f}")
+            if event.reason:
+                _say(self._case(event.scenario, "run", "complete", 0.0), "error", event.reason, event.reason)
+
+    def close(self) -> None:
+        """Write the file; a run that did not end is an error in its suite."""
+        for name in self._open:
+            text = "the run did not end"
+            _say(self._case(name, "run", "complete", 0.0), "error", text, text)
+        root = Element("testsuites", name="ccops smoke")
+        for suite in self._suites.values():
+            for tag, key in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+                suite.set(key, str(len(suite.findall(f"testcase/{tag}"))))
+            suite.set("tests", str(len(suite.findall("testcase"))))
+            root.append(suite)
+        indent(root)
+        text = tostring(root, encoding="unicode", xml_declaration=False)
+        _write(self._path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
+
+    def _assertion(self, event: AssertionDone) -> None:
+        group = f"part{event.part}" if event.part else "run"
+        name = f"{event.step or 'end'} {event.where}: {event.label}"
+        case = self._case(event.scenario, group, name, max(event.elapsed_ms, 0) / 1000)
+        if event.verdict is Verdict.FAILED:
+            body = f"{event.place}\nwanted {event.wanted}\ngot {event.observed}\ntrace {event.trace}"
+            _say(case, "failure", event.observed.splitlines()[0] if event.observed else "nothing", body)
+        elif event.verdict is Verdict.NOT_EVALUATED:
+            _say(
+                case, "error" if event.lost else "skipped", f"not evaluated: {event.reason}", str(event.place)
+            )
+
+    def _suite(self, name: str) -> Element:
+        if name not in self._suites:
+            self._suites[name] = Element("testsuite", name=_clean(name))
+        return self._suites[name]
+
+    def _case(self, scenario: str, group: str, name: str, seconds: float) -> Element:
+        attributes = {"classname": f"{scenario}.{group}", "name": _clean(name), "time": f"{seconds:.3f}"}
+        return SubElement(self._suite(scenario), "testcase", attributes)
+
+
+def _say(case: Element, tag: str, message: str, text: str) -> None:
+    SubElement(case, tag, {"message": _clean(message)}).text = _clean(text)
+
+
+def _clean(text: str) -> str:
+    """Return `text` without the control characters that XML 1.0 can't hold."""
+    return _NOT_XML.sub("�", text)
+
+
+def _fields(event: Event) -> dict[str, object]:
+    return {one.name: _plain(getattr(event, one.name)) for one in fields(event)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Place):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _write(path: str, text: str) -> None:
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        Path(path).write_text(text, encoding="utf-8")

@@ -1,0 +1,168 @@
+"""Watch a WebSocket feed: every frame is kept, holes and repeats in `seq` become observations too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from ccops.clients.guard import unreachable
+from ccops.clients.ws import open_ws, ws_url
+from ccops.smoke.probes.base import Observation
+from ccops.smoke.watchers import Watcher
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+_ARM_SECONDS = 5.0
+
+
+class Numbering:
+    """The numbering of one user's frames: says whether the next frame is in order."""
+
+    def __init__(self) -> None:
+        self.epoch: object = None
+        self.seq: int | None = None
+
+    def restart(self, epoch: object, seq: object) -> None:
+        """Begin at `seq` of `epoch`: what came before was never meant for this connection."""
+        self.epoch, self.seq = epoch, seq if isinstance(seq, int) else None
+
+    def judge(self, epoch: object, seq: int) -> Mapping[str, object] | None:
+        """Return the irregularity that a frame shows, or None; then count on from that frame."""
+        last, same = self.seq, self.epoch in {None, epoch}
+        if last is None or not same:
+            self.epoch, self.seq = epoch, seq
+            return None
+        if seq <= last:
+            return {"type": "watch_duplicate", "seq": seq, "last": last}
+        self.epoch, self.seq = epoch, seq
+        if seq > last + 1:
+            return {"type": "watch_gap", "missing": [last + 1, seq - 1], "seq": seq, "last": last}
+        return None
+
+
+class WsWatcher(Watcher):
+    """One connection at a time; `reopen` resumes behind the last frame seen."""
+
+    def __init__(self, name: str, base_url: str, path: str) -> None:
+        super().__init__(name, "ws")
+        self._base, self._path = base_url, path
+        self._token = ""
+        self._numbers: dict[object, Numbering] = {}
+        self._last_user: object = None
+        self._stack = AsyncExitStack()
+        self._connection: ClientConnection | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._greeted = asyncio.Event()
+        self.frames = 0
+        self.irregular: list[Observation] = []
+
+    async def open(self, token: str, *, resume: bool = False) -> None:
+        """Connect and wait for the first frame. Raises Unreachable when that does not come."""
+        if self._connection is not None:
+            await self.drop("close")
+        self._token = token or self._token
+        url = ws_url(self._base, self._path + self._resume_query(resume))
+        protocols = ["cc.v1", f"bearer.{self._token}"] if self._token else []
+        self._stack, self._greeted = AsyncExitStack(), asyncio.Event()
+        self._connection = await self._stack.enter_async_context(open_ws(url, subprotocols=protocols))
+        self.become("armed")
+        self._reader = asyncio.create_task(self._read(self._connection))
+        try:
+            await asyncio.wait_for(self._greeted.wait(), _ARM_SECONDS)
+        except TimeoutError:
+            await self.drop("close")
+            self.become(f"no frame within {_ARM_SECONDS:g} s of the handshake")
+        if not self.armed:
+            raise unreachable("ws", self._base, ConnectionError(f"feed {self.name}: {self.state}"))
+
+    async def drop(self, how: str = "reset") -> None:
+        """End the connection on purpose: by a TCP reset, or by a close handshake."""
+        connection, self._connection = self._connection, None
+        self.become("dropped by the scenario")
+        if connection is None:
+            return
+        if how == "reset":
+            raw = connection.transport.get_extra_info("socket")
+            if raw is not None:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.transport.abort()
+        with contextlib.suppress(Exception):
+            await self._stack.aclose()
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def send(self, message: object) -> None:
+        """Send `message` as JSON. Raises Unreachable when not connected."""
+        if self._connection is None:
+            raise unreachable("ws", self._base, ConnectionError(f"feed {self.name} is {self.state}"))
+        try:
+            await self._connection.send(json.dumps(message))
+        except Exception as error:  # noqa: BLE001 - whatever the library says, the feed is gone
+            raise unreachable("ws", self._base, error) from None
+
+    async def close(self) -> None:
+        """Close the connection for good."""
+        await self.drop("close")
+        await super().close()
+
+    def _resume_query(self, resume: bool) -> str:
+        numbers = self._numbers.get(self._last_user)
+        if not resume or numbers is None or numbers.seq is None:
+            return ""
+        sign = "&" if "?" in self._path else "?"
+        return sign + urlencode({"epoch": str(numbers.epoch), "last_seq": numbers.seq})
+
+    async def _read(self, connection: ClientConnection) -> None:
+        try:
+            async for message in connection:
+                self._take(message if isinstance(message, str) else message.decode(errors="replace"))
+            said = f"the server closed it (code {connection.close_code} {connection.close_reason or ''})"
+        except Exception as error:  # noqa: BLE001 - every ending means the same: it is lost
+            said = f"the connection broke ({type(error).__name__}: {error})"
+        if self._connection is connection:
+            self._connection = None
+            self.become(said)
+            self._greeted.set()
+
+    def _take(self, text: str) -> None:
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            frame = {"type": "watch_not_json", "text": text[:200]}
+        if not isinstance(frame, dict):
+            frame = {"type": "watch_not_an_object", "value": frame}
+        self.frames += 1
+        seq, epoch = frame.get("seq"), frame.get("epoch")
+        place = f"{epoch}:{seq}" if seq is not None else f"{self.name}#{self.frames}"
+        self._number(frame, place)
+        self.add(Observation(frame, place))
+        self._greeted.set()
+
+    def _number(self, frame: Mapping[str, object], place: str) -> None:
+        data = frame.get("data")
+        inner = data if isinstance(data, Mapping) else {}
+        user = frame.get("user_id")
+        if frame.get("type") == "sync_connected":
+            self._last_user = user if user is not None else self._last_user
+            numbers = self._numbers.setdefault(self._last_user, Numbering())
+            if numbers.seq is None or inner.get("recovered") is False or inner.get("epoch") != numbers.epoch:
+                numbers.restart(inner.get("epoch"), inner.get("seq"))
+            return
+        seq = frame.get("seq")
+        if not isinstance(seq, int):
+            return
+        numbers = self._numbers.setdefault(user, Numbering())
+        self._last_user = user
+        if wrong := numbers.judge(frame.get("epoch"), seq):
+            observation = Observation({**wrong, "user_id": user, "epoch": frame.get("epoch")}, place)
+            self.irregular.append(observation)
+            self.add(observation)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ccops.core.profile import Profile, Project, load_profile
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -49,6 +51,39 @@ def run_ccops(
 def ccops() -> Ccops:
     """The command line as a process."""
     return run_ccops
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The whole embedded stack of this test session, in a home of its own."""
+
+    home: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"CCOPS_HOME": str(self.home)}
+
+    def ccops(self, *args: str, timeout: float = 120) -> Ran:
+        return run_ccops(*args, env=self.env, timeout=timeout)
+
+    def profile(self) -> Profile:
+        return load_profile("dev", Project(ROOT, self.home), self.env)
+
+    def url(self, key: str) -> str:
+        return self.profile().get(key)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything `ccops up` starts; stopped at the end whatever happened."""
+    made = Stack(tmp_path_factory.mktemp("stack"))
+    up = made.ccops("up")
+    try:
+        assert up.code == 0, up.out + up.err
+        yield made
+    finally:
+        down = made.ccops("down")
+    assert down.code == 0, down.out + down.err
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import functools
-import math
-import operator
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from ccops.core.errors import UsageError
 from ccops.smoke import expressions
-from ccops.smoke.durations import is_duration, parse_duration
 from ccops.smoke.mismatch import Mismatch
-from ccops.smoke.values import MISSING, Literal, Missing, is_number, jsonable, normal, same_scalar
+from ccops.smoke.quantities import change, is_between, is_close, is_ordered, unwrap
+from ccops.smoke.values import MISSING, Literal, Missing, is_number, jsonable
 
 MAX_RE_TEXT: Final = 10_000  # a pattern that backtracks must not meet a megabyte
 MAX_UNORDERED: Final = 300
-_ABSOLUTE, _RELATIVE = 1e-9, 1e-6
 
 Compare = Callable[[str, object, object], list[Mismatch]]
 
@@ -37,39 +34,19 @@ class Context:
 Condition = Callable[[object, object, Context], list[Mismatch]]
 
 
-def unwrap(value: object) -> object:
-    """Return the value of a Literal, and anything else as it is."""
-    return value.value if isinstance(value, Literal) else value
-
-
 def _verdict(ok: bool, name: str, operand: object, actual: object, context: Context) -> list[Mismatch]:
     return [] if ok else [Mismatch(context.path, {name: operand}, actual)]
 
 
-def _comparable(operand: object, actual: object) -> tuple[float | str, float | str] | None:
-    operand, actual = normal(unwrap(operand)), normal(actual)
-    if is_number(actual) and is_duration(operand):
-        operand = parse_duration(operand)  # {between: [23h, 24h]} of a time to live in seconds
-    if is_number(operand) and is_number(actual):
-        return operand, actual  # type: ignore[return-value]
-    return (operand, actual) if isinstance(operand, str) and isinstance(actual, str) else None
-
-
-def _ordering(name: str, compare: Callable[..., object]) -> Condition:
+def _ordering(name: str) -> Condition:
     def check(operand: object, actual: object, context: Context) -> list[Mismatch]:
-        pair = _comparable(operand, actual)
-        return _verdict(pair is not None and bool(compare(pair[1], pair[0])), name, operand, actual, context)
+        return _verdict(is_ordered(name, operand, actual), name, operand, actual, context)
 
     return check
 
 
 def _between(operand: object, actual: object, context: Context) -> list[Mismatch]:
-    operand = unwrap(operand)
-    ok = False
-    if isinstance(operand, Sequence) and len(operand) == 2:
-        low, high = _comparable(operand[0], actual), _comparable(operand[1], actual)
-        ok = low is not None and high is not None and low[0] <= low[1] and high[1] <= high[0]  # type: ignore[operator]
-    return _verdict(ok, "between", operand, actual, context)
+    return _verdict(is_between(operand, actual), "between", operand, actual, context)
 
 
 def _in(operand: object, actual: object, context: Context) -> list[Mismatch]:
@@ -130,7 +107,8 @@ def type_names(operand: object) -> list[str]:
     """Return the operand of `type` as names (YAML's null is "null"); empty when it names no types."""
     items = operand if isinstance(operand, list | tuple) else [operand]
     names = ["null" if item is None else item for item in items]
-    return [name for name in names if isinstance(name, str)] if all(name in TYPES for name in names) else []
+    known = [name for name in names if isinstance(name, str) and name in TYPES]
+    return known if len(known) == len(names) else []
 
 
 def _type(operand: object, actual: object, context: Context) -> list[Mismatch]:
@@ -152,7 +130,8 @@ def _has(operand: object, actual: object, context: Context) -> list[Mismatch]:
             item for item in wanted if not isinstance(unwrap(item), str) or str(unwrap(item)) not in actual
         ]
     elif isinstance(actual, Mapping):
-        missing = [item for item in wanted if unwrap(item) not in actual]
+        keys = {str(key) for key in actual}
+        missing = [item for item in wanted if not isinstance(unwrap(item), str) or unwrap(item) not in keys]
     elif isinstance(actual, list):
         missing = [item for item in wanted if all(context.compare(context.path, item, got) for got in actual)]
     else:
@@ -210,23 +189,17 @@ def _place(want: int, fits: list[list[int]], owner: dict[int, int], seen: set[in
 
 def _approx(operand: object, actual: object, context: Context) -> list[Mismatch]:
     """`approx: 2.5` is within a millionth; `approx: [2.5, 0.1]` within 0.1."""
-    parts = [unwrap(item) for item in _listed(operand)]
-    ok = False
-    if is_number(actual) and len(parts) in (1, 2) and all(is_number(part) for part in parts):
-        numbers = [float(part) for part in parts]  # type: ignore[arg-type]
-        tolerance = {"abs_tol": numbers[1], "rel_tol": 0.0} if len(numbers) == 2 else {"abs_tol": _ABSOLUTE}
-        ok = math.isclose(float(actual), numbers[0], **{"rel_tol": _RELATIVE, **tolerance})  # type: ignore[arg-type]
-    return _verdict(ok, "approx", operand, actual, context)
+    return _verdict(is_close(_listed(operand), actual), "approx", operand, actual, context)
 
 
 def _delta(operand: object, actual: object, context: Context) -> list[Mismatch]:
     """Compare the change since the step began: the observation's own `delta`, or value minus baseline."""
     if isinstance(actual, Mapping) and "delta" in actual:
         return context.compare(f"{context.path}.delta", operand, actual["delta"])
-    baseline = context.scope.get("baseline")
-    if is_number(actual) and is_number(baseline):
-        return context.compare(f"delta({context.path})", operand, actual - baseline)  # type: ignore[operator]
-    return [Mismatch(context.path, {"delta": operand}, MISSING)]
+    difference = change(context.scope.get("baseline"), actual)
+    if difference is None:
+        return [Mismatch(context.path, {"delta": operand}, MISSING)]
+    return context.compare(f"delta({context.path})", operand, difference)
 
 
 def _ref(operand: object, actual: object, context: Context) -> list[Mismatch]:
@@ -243,6 +216,7 @@ def _schema(operand: object, actual: object, context: Context) -> list[Mismatch]
 
     schema = unwrap(operand)
     try:
+        jsonschema.Draft202012Validator.check_schema(schema)
         # An explicit registry: without one jsonschema would fetch a remote $ref.
         validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
         errors = sorted(validator.iter_errors(jsonable(actual)), key=lambda error: error.json_path)
@@ -257,10 +231,10 @@ def _schema(operand: object, actual: object, context: Context) -> list[Mismatch]
 
 
 MATCHERS: Final[Mapping[str, Condition]] = {
-    "gt": _ordering("gt", operator.gt),
-    "ge": _ordering("ge", operator.ge),
-    "lt": _ordering("lt", operator.lt),
-    "le": _ordering("le", operator.le),
+    "gt": _ordering("gt"),
+    "ge": _ordering("ge"),
+    "lt": _ordering("lt"),
+    "le": _ordering("le"),
     "between": _between,
     "in": _in,
     "not": _not,
@@ -312,14 +286,4 @@ SIGNS: Final[Mapping[str, Callable[[object], bool]]] = {
     "$iso8601": _is_iso8601,
 }
 
-__all__ = [
-    "MATCHERS",
-    "SIGNS",
-    "TYPES",
-    "Context",
-    "compile_pattern",
-    "is_matcher",
-    "same_scalar",
-    "type_names",
-    "unwrap",
-]
+__all__ = ["MATCHERS", "SIGNS", "TYPES", "Context", "compile_pattern", "is_matcher", "type_names", "unwrap"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -18,7 +19,10 @@ from ccops.stack.clickhouse_front.query import Answer, Query, Summary
 from ccops.stack.clickhouse_front.sql import Insert
 
 # Blocks of these formats can simply follow each other; all others have a header or footer per document.
-_STREAM_FORMATS = frozenset({"Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow"})
+_BINARY_STREAMS = frozenset({"Native", "RowBinary"})
+_TEXT_STREAMS = frozenset({"TabSeparated", "TSV", "CSV", "JSONEachRow"})
+# What a text format prints after the rows, which the engine leaves out of its streams.
+_AFTER_ROWS = re.compile(rb"totals|extremes", re.IGNORECASE)
 # Up to this size a streamed answer is sent whole, so that its errors still become an HTTP status.
 _STREAM_START = 1 << 20
 _TEXT = "TabSeparated"
@@ -42,7 +46,7 @@ class Engine:
         with ExitStack() as unless_kept:
             unless_kept.callback(handle.connection.close)
             try:
-                if query.streaming and query.statement.streams and _format(query) in _STREAM_FORMATS:
+                if _streams(query):
                     answer = self._stream(handle.connection, query, unless_kept)
                 else:
                     answer = self._whole(handle.connection, query)
@@ -135,6 +139,14 @@ def _open_root(extension: Extension, layout: Layout) -> Connection:
             f"the engine cannot open {layout.root}: {' '.join(str(error).split())}",
             next_step="read the engine's message above; move the data directory away to start empty",
         ) from None
+
+
+def _streams(query: Query) -> bool:
+    if not (query.streaming and query.statement.streams):
+        return False
+    if _format(query) in _TEXT_STREAMS:
+        return "extremes" not in query.settings and _AFTER_ROWS.search(query.statement.text) is None
+    return _format(query) in _BINARY_STREAMS
 
 
 def _format(query: Query) -> str:

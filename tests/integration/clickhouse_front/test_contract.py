@@ -166,6 +166,13 @@ def test_a_stream_may_be_left_early(client: Client) -> None:
     assert client.command("SELECT 42") == 42
 
 
+def test_totals_and_extremes_follow_the_rows_in_text_formats(client: Client) -> None:
+    query = "SELECT number % 2 AS a, count() FROM numbers(10) GROUP BY a WITH TOTALS ORDER BY a"
+    assert client.raw_stream(query, fmt="TSV").read() == b"0\t5\n1\t5\n\n0\t10\n"
+    edges = client.raw_stream("SELECT number FROM numbers(3)", fmt="TSV", settings={"extremes": 1})
+    assert edges.read() == b"0\n1\n2\n\n0\n2\n"
+
+
 def test_an_error_in_the_middle_of_a_stream_is_an_error(client: Client) -> None:
     query = "SELECT number, throwIf(number = 3000000) FROM numbers(4000000)"
     blocks = client.query_row_block_stream(query, settings={"max_threads": 1})

@@ -7,6 +7,8 @@ import http.client
 import os
 import re
 import socket
+import statistics
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -103,6 +105,28 @@ def test_get_may_only_read(wire: http.client.HTTPConnection, password: str) -> N
     status, body, _ = ask(wire, "GET", f"/?query={create}&readonly=0", **basic(password))
     assert status == 500
     assert "READONLY" in body
+
+
+def test_an_error_after_the_first_megabyte_is_marked_in_the_body(
+    wire: http.client.HTTPConnection, password: str
+) -> None:
+    query = b"SELECT number, throwIf(number = 3000000) FROM numbers(4000000) FORMAT RowBinary"
+    wire.request("POST", "/?max_threads=1", query, basic(password))
+    response = wire.getresponse()
+    tag = response.headers["X-ClickHouse-Exception-Tag"].encode()
+    body = response.read()
+    assert response.status == 200
+    assert b"\r\n__exception__\r\n" + tag + b"\r\nCode: 395. DB::Exception: " in body
+    assert body.endswith(b" " + tag + b"\r\n__exception__\r\n")
+
+
+def test_a_small_query_answers_at_once(wire: http.client.HTTPConnection, password: str) -> None:
+    took = []
+    for _ in range(100):
+        since = time.perf_counter()
+        assert ask(wire, "POST", "/", b"SELECT 1", **basic(password))[0] == 200
+        took.append(time.perf_counter() - since)
+    assert statistics.median(took) < 0.020, "1-2 ms when idle; 40 ms and more means Nagle or several writes"
 
 
 def test_only_result_sets_name_a_format(wire: http.client.HTTPConnection, password: str) -> None:

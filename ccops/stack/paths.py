@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccops.core.errors import Refused
+
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
@@ -55,9 +57,17 @@ class StateDir:
         return self.root / "logs" / f"{name}.log"
 
     def create(self) -> None:
-        """Make the folders that must exist before anything is written."""
-        for folder in ("data", "conf", "logs", "commands"):
-            (self.root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Make the folders that must exist before anything is written. Raises Refused where it can't."""
+        try:
+            for folder in ("data", "conf", "logs", "commands"):
+                (self.root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as err:
+            raise Refused(
+                "STATE_FOLDER_UNUSABLE",
+                f"the state folder can't be written: {err.strerror}",
+                evidence=str(err.filename or self.root),
+                next_step="set CCOPS_HOME to a folder of yours, or: ccops doctor --only state-folder",
+            ) from err
 
 
 def write_private(path: Path, text: str) -> None:

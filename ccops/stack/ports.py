@@ -28,7 +28,7 @@ def plan_ports(profile: Profile, starting: Iterable[str]) -> dict[str, int]:
     kept = {name: port for name, port in read_json(state_dir.ports).items() if isinstance(port, int)}
     chosen: dict[str, int] = {}
     for name in NAMES:
-        fixed = _fixed(profile, name)
+        fixed = fixed_port(profile, name)
         if fixed and name in starting and not is_free(fixed):
             raise _taken(name, fixed)
         port = fixed or kept.get(name, 0)
@@ -81,7 +81,8 @@ def owner_of(port: int) -> str:
     return "a process of another user"
 
 
-def _fixed(profile: Profile, name: str) -> int:
+def fixed_port(profile: Profile, name: str) -> int:
+    """Return the port the profile fixes for `name`, 0 for none. Raises UsageError for nonsense."""
     key = f"CCOPS_PORT_{name.upper()}"
     text = profile.get(key)
     if not text:

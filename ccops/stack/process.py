@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ccops.stack.state import start_time
 
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Child:
         launch = [str(os.getpid()), str(int(how.orphan_signal)), mode, str(how.not_root or ""), "--"]
         with how.log.open("ab") as log:
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_LAUNCHER), *launch, *argv],
+                [sys.executable, "-I", "-S", str(LAUNCHER), *launch, *argv],
                 cwd=how.cwd,
                 env=dict(how.env),
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,

@@ -9,7 +9,7 @@ from typing import Final
 from ccops.smoke import expressions, tables
 from ccops.smoke.document import Node
 from ccops.smoke.durations import parse_duration
-from ccops.smoke.findings import Finding, suggestion
+from ccops.smoke.findings import Finding, nearest, suggestion
 from ccops.smoke.model import Place, Text
 from ccops.smoke.paths import is_path, parse_path
 from ccops.smoke.tables import Field, Shape
@@ -201,7 +201,8 @@ def _choice(field: Field, node: Node) -> Problem:
     if node.value in field.choices:
         return None
     word = node.value if isinstance(node.value, str) else str(node.plain())[:40]
-    return f"{word!r} is not one of {', '.join(field.choices)}", suggestion(word, field.choices)
+    near = nearest(word, field.choices)
+    return f"{word!r} is not one of {', '.join(field.choices)}", f"did you mean {near}?" if near else ""
 
 
 def _mapping(_field: Field, node: Node) -> Problem:

@@ -1,0 +1,83 @@
+"""Settings: read once, refused early, and the only reader of the environment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ccops.backend.core import config
+from ccops.backend.core.config import Settings
+
+_SAFE = {
+    "PROTECTED": "1",
+    "JWT_KEYS": "k1:" + "s" * 64,
+    "WEBHOOK_SECRETS": "w" * 64,
+    "PII_KEYS": "k1:" + "ab" * 32,
+}
+
+
+def test_names_are_read_in_upper_case_and_strangers_are_ignored():
+    found = Settings.from_environ({"HTTP_PORT": "1234", "GAME_TZ": "UTC", "HOME": "/x", "http_port": "9"})
+    assert (found.http_port, found.game_tz) == (1234, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PORT", "70000"),
+        ("ACCESS_TTL_S", "0"),
+        ("APP_ENV", "Dev Env"),
+        ("FAULT", "everything"),
+        ("ARGON2_PROFILE", "none"),
+        ("LOCKOUT_FAILURES", "0"),
+        ("REFRESH_LEEWAY_S", "-1"),
+    ],
+)
+def test_a_value_out_of_range_stops_the_start_and_names_the_field(name, value):
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings.from_environ({name: value})
+
+
+def test_a_protected_environment_with_secrets_of_its_own_starts():
+    assert Settings.from_environ(_SAFE).protected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GAME_CLOCK_OFFSET_S", "60"),
+        ("FAULT", "ledger"),
+        ("ACCESS_TTL_S", "2"),
+        ("ARGON2_PROFILE", "test"),
+        ("UNLIMITED_INVITE_CODE", "5858"),
+    ],
+)
+def test_a_protected_environment_refuses_test_knobs(name, value):
+    Settings.from_environ(_SAFE | {"PROTECTED": "0", name: value})
+    with pytest.raises(ValidationError, match=name):
+        Settings.from_environ(_SAFE | {name: value})
+
+
+@pytest.mark.parametrize("name", ["JWT_KEYS", "WEBHOOK_SECRETS", "PII_KEYS"])
+def test_a_protected_environment_refuses_default_secrets(name):
+    with pytest.raises(ValidationError, match=name):
+        Settings.from_environ({key: value for key, value in _SAFE.items() if key != name})
+
+
+def test_a_topic_ends_with_the_environment():
+    assert Settings(app_env="staging").topic("actions.events") == "cc.actions.events.staging"
+
+
+def test_nobody_else_reads_the_environment_or_decides_the_day():
+    backend = Path(config.__file__).parent.parent
+    found = []
+    for path in backend.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if path.name != "config.py" and re.search(r"os\.(environ|getenv)", text):
+            found.append(f"{path.name}: environment")
+        if path.name != "clock.py" and re.search(r"date\.today|utcnow|now\([^)]*\)\.date", text):
+            found.append(f"{path.name}: day")
+    assert found == []

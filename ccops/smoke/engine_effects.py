@@ -14,7 +14,7 @@ from ccops.smoke.engine_checks import captured
 from ccops.smoke.engine_plan import Timing, correlation, timing, traced
 from ccops.smoke.engine_session import Doing, Session, sentence
 from ccops.smoke.events import AssertionDone, Verdict
-from ccops.smoke.expressions import render
+from ccops.smoke.expressions import names_in, render
 from ccops.smoke.matchers import render_expected
 from ccops.smoke.model import Effect
 from ccops.smoke.probes.base import Look, QueryFailed, brief
@@ -55,11 +55,26 @@ class Effects:
         self, doing: Doing, answer: Answer, effects: Sequence[Effect], baselines: Sequence[object]
     ) -> list[AssertionDone]:
         """Start deciding all effects side by side; return those decided when the next step may go on."""
-        mine = [self._ask(doing, answer, *pair) for pair in zip(effects, baselines, strict=True)]
+        mine: list[Pending] = []
+        for effect, base in zip(effects, baselines, strict=True):
+            await self._captured_before(effect, mine, effects)
+            mine.append(self._ask(doing, answer, effect, base))
         self.pending += mine
         if mine:
             await self.session.waiting(asyncio.gather(*(_blocking(one) for one in mine)))
         return [one.task.result() for one in mine if one.task.done()]
+
+    async def _captured_before(
+        self, effect: Effect, mine: Sequence[Pending], effects: Sequence[Effect]
+    ) -> None:
+        """Wait for an earlier effect of the same step whose capture `effect` uses."""
+        givers = [one for one, earlier in zip(mine, effects, strict=False) if earlier.capture]
+        if not givers:
+            return
+        used = names_in([dict(effect.source), effect.match, effect.by])
+        for giver, earlier in zip(mine, effects, strict=False):
+            if used & set(earlier.capture):
+                await self.session.waiting(asyncio.wait([giver.task]))
 
     async def settle(self, where: str = "", part: int | None = None) -> None:
         """Wait until the pending effects on `where`, or of `part`, or all of them are decided."""

@@ -83,6 +83,7 @@ class Run:
     ) -> None:
         self.scenario, self.targets, self.options = scenario, targets, options
         self.run_id = options.run_id or secrets.token_hex(4)
+        self.acted = self.began = False  # what never acted has nothing to tear down
         self.judge, self._stream, self._masker = Judge(), stream, masker
         for password in targets.passwords():
             masker.add(password)
@@ -151,10 +152,12 @@ class Run:
         self._variables()
         await self.session.systems.require(systems_of(scenario))
         await self.watches.declare()
+        self.acted = True
         for step in scenario.setup:
             await self.engine.step(step)
         await self.watches.open_after("")
         self.invariants.start()
+        self.began = True
 
     def _variables(self) -> None:
         scope, given = self.session.scope, dict(self.options.variables)
@@ -175,9 +178,10 @@ class Run:
         """Decide what is pending, sample the invariants, tear down once, close; always bounded."""
         try:
             await self.effects.abandon(reason or "the run ended")
-            await self.walk.close_parts()
+            if self.began:
+                await self.walk.close_parts()
             self.watches.conclude()
-            if self.scenario.invariants and self.session.scope:
+            if self.scenario.invariants and self.began:
                 async with asyncio.timeout(TEARDOWN_SECONDS):
                     await self.invariants.finish()
         except TimeoutError:
@@ -190,7 +194,7 @@ class Run:
                 await self.session.systems.close()
 
     async def _teardown(self) -> None:
-        for step in self.scenario.teardown:
+        for step in self.scenario.teardown if self.acted else ():
             try:
                 async with asyncio.timeout(TEARDOWN_SECONDS):
                     await self.engine.step(step)

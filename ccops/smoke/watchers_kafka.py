@@ -9,9 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from ccops.clients.guard import unreachable
 from ccops.clients.kafka import open_consumer
-from ccops.core.errors import CcopsError
+from ccops.core.errors import CcopsError, Unreachable
 from ccops.smoke.probes.base import Observation
 from ccops.smoke.watchers import Watcher
 
@@ -106,7 +105,7 @@ class KafkaWatcher(Watcher):
             if not missing:
                 break
             if time.monotonic() > deadline:
-                raise unreachable("kafka", self._bootstrap, LookupError(f"no topic {', '.join(missing)}"))
+                raise _no_topics(self._bootstrap, missing)
             time.sleep(0.1)
         places = [
             TopicPartition(topic, number) for topic in self._topics for number in known[topic].partitions
@@ -118,6 +117,15 @@ class KafkaWatcher(Watcher):
     def _lose(self, state: str) -> None:
         if self.state != "closed":
             self.become(state)
+
+
+def _no_topics(bootstrap: str, missing: Sequence[str]) -> Unreachable:
+    return Unreachable(
+        "KAFKA_TOPIC_MISSING",
+        f"kafka at {bootstrap} has no topic {missing[0]}",
+        evidence=f"missing: {', '.join(missing)}",
+        next_step="ccops status    the worker creates the topics",
+    )
 
 
 def _on_error(error: object, tell: object) -> None:

@@ -19,7 +19,7 @@ from typing import cast
 
 import uvloop
 
-from ccops.backend import metrics
+from ccops.backend import faults, metrics
 from ccops.backend.core.config import settings
 from ccops.backend.db import Connection, db
 from ccops.backend.utils.redis import redis
@@ -135,6 +135,8 @@ def main(argv: list[str] | None = None) -> int:
     unknown = [name for name in roles if name not in ROLES]
     if unknown or not roles:
         parser.error(f"unknown roles {', '.join(unknown)}; known: {', '.join(ROLES)}")
+    if settings.fault:
+        faults.plant(settings.fault)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     uvloop.run(serve(list(dict.fromkeys(roles))))
     return 0

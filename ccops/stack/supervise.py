@@ -27,7 +27,7 @@ def main() -> int:
     except BlockingIOError:
         sys.stderr.write("another supervisor owns this folder\n")
         return LOCKED
-    return _own(root, text)
+    return _own(root, text, lock)
 
 
 def _leave_terminal(root: Path) -> None:
@@ -39,7 +39,7 @@ def _leave_terminal(root: Path) -> None:
     os.umask(0o077)
 
 
-def _own(root: Path, text: str) -> int:
+def _own(root: Path, text: str, lock: int) -> int:
     import asyncio
 
     from ccops.stack.paths import StateDir
@@ -49,11 +49,18 @@ def _own(root: Path, text: str) -> int:
     state_dir = StateDir(root)
     request = Request.from_json(text)
 
+    def owns() -> bool:
+        """Return whether the folder still is the one we locked: somebody may have removed it."""
+        try:
+            return state_dir.lock.stat().st_ino == os.fstat(lock).st_ino
+        except OSError:
+            return False
+
     async def run() -> None:
-        await Supervisor(state_dir, request.choices.env).run(request)
+        await Supervisor(state_dir, request.choices.env, owns).run(request)
 
     asyncio.run(run())
-    for path in (state_dir.stack_env, state_dir.state):
+    for path in (state_dir.stack_env, state_dir.state) if owns() else ():
         path.unlink(missing_ok=True)
     return 0
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 
 from ccops.core.errors import CcopsError
 from ccops.stack.logfiles import rotate
@@ -25,16 +25,17 @@ from ccops.stack.state import SETTLED, Phase, StackState, start_time, write_stat
 from ccops.stack.unit import Unit
 
 _ANSWERS_KEPT = 20
-_ROTATE_EVERY_S = 10.0
+_LOOK_EVERY_S = 2.0
 _STARTABLE = frozenset({Phase.STOPPED, Phase.FAILED, Phase.ABSENT})
 
 
 class Supervisor:
     """Owns the units and the state file. One thread runs everything; only the probes ask in others."""
 
-    def __init__(self, state_dir: StateDir, env: str) -> None:
+    def __init__(self, state_dir: StateDir, env: str, owns: Callable[[], bool] = lambda: True) -> None:
         self._dir = state_dir
         self._env = env
+        self._owns = owns
         self._units: dict[str, Unit] = {}
         self._children: list[Child] = []
         self._answers: dict[str, str] = {}
@@ -47,12 +48,19 @@ class Supervisor:
 
     def publish(self) -> None:
         services = {name: self._units[name].state for name in NEEDS if name in self._units}
-        write_state(self._dir, StackState(self._env, os.getpid(), self._started, services, self._answers))
+        if self.owns_folder():
+            write_state(self._dir, StackState(self._env, os.getpid(), self._started, services, self._answers))
         self._change.set()
         self._change = asyncio.Event()
 
     async def changed(self) -> None:
         await self._change.wait()
+
+    def owns_folder(self) -> bool:
+        if not self._owns():
+            self._end.set()
+            return False
+        return True
 
     def phase_of(self, name: str) -> Phase | None:
         unit = self._units.get(name)
@@ -73,7 +81,7 @@ class Supervisor:
     # Requests
 
     async def run(self, first: Request) -> None:
-        """Serve until told to stop, then stop everything in order."""
+        """Serve until told to stop, or until the folder is no longer ours; then stop everything in order."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
         loop.add_signal_handler(signal.SIGUSR1, self._take_commands)
@@ -82,9 +90,13 @@ class Supervisor:
         self._job(self._serve(first))
         while not self._end.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._end.wait(), _ROTATE_EVERY_S)
+                await asyncio.wait_for(self._end.wait(), _LOOK_EVERY_S)
+            if not self.owns_folder():
+                break
             for name in (*self._units, "supervisor"):
                 rotate(self._dir.log(name))
+            if not self._dir.state.exists():
+                self.publish()
         await self._stop(tuple(self._units))
 
     def _reap(self) -> None:

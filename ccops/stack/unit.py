@@ -37,6 +37,10 @@ class Host(Protocol):
         """Wait until some state changes."""
         ...
 
+    def owns_folder(self) -> bool:
+        """Return whether the state folder still is ours; if somebody removed it, nothing may be started."""
+        ...
+
     def phase_of(self, name: str) -> Phase | None:
         """Return the phase of another service, None if it was never asked for."""
         ...
@@ -142,6 +146,8 @@ class Unit:
         self._crashed_at = time.monotonic() if code != 0 else 0.0
 
     async def _run_once(self) -> int:
+        if not self._host.owns_folder():
+            raise NotReady("the state folder is gone")
         self.started_at = time.monotonic()
         await self._prepare()
         child = self._spawn(self.service.argv, self.service.not_root)

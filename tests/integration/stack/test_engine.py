@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import redis
 from ccops.core.errors import Refused, Unreachable
 from ccops.stack import engine
 from ccops.stack.paths import StateDir
-from ccops.stack.state import Phase
+from ccops.stack.state import Phase, alive
 
 if TYPE_CHECKING:
     from tests.integration.stack.conftest import Bench
@@ -279,6 +280,26 @@ def test_a_stale_state_file_with_recycled_pids_harms_no_stranger(bench: Bench) -
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def test_a_lost_state_file_is_written_again(bench: Bench, until: Until) -> None:
+    before = engine.up(bench.profile(), ("redis",))
+
+    StateDir(bench.profile().state_dir).state.unlink()
+
+    assert until(lambda: engine.state(bench.profile()) is not None, 5.0)
+    assert engine.state(bench.profile()).pid == before.pid
+
+
+def test_removing_the_state_folder_by_hand_ends_the_stack(bench: Bench, until: Until) -> None:
+    before = engine.up(bench.profile(), ("redis", "postgres"))
+
+    bench.home.rename(bench.root / "gone")
+    shutil.rmtree(bench.root / "gone", ignore_errors=True)
+
+    assert until(lambda: not alive(before.pid, before.started), 10.0)
+    assert not [item for item in before.services.values() if alive(item.pid, item.started)]
+    assert not bench.home.exists()
 
 
 def test_down_of_one_service_leaves_the_others_and_up_brings_it_back(bench: Bench) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
-from ccops.cli.smokeview import run_report, variables
 from ccops.core.output import Output
 
 app = new_app("Run scenarios: prove every system saw the same event.")
@@ -21,6 +21,10 @@ ReportOption = Annotated[
 UpOption = Annotated[bool, typer.Option("--up", help="Start the stack first if it is down.")]
 ConfirmOption = Annotated[
     str, typer.Option("--confirm", help="The scenario's name, on a protected profile.", metavar="NAME")
+]
+ContractOption = Annotated[
+    Path | None,
+    typer.Option("--contract", envvar="CCOPS_CONTRACT", help="The backend's contract.", show_default=False),
 ]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds for a whole scenario.", min=1)]
 
@@ -55,6 +59,7 @@ def journey(
 
     Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
     """
+    from ccops.cli.smokeview import run_report, variables
     from ccops.smoke.run import Options
     from ccops.smoke.run_prepare import Preparation
 
@@ -86,6 +91,7 @@ def run(
 
     Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
     """
+    from ccops.cli.smokeview import run_report, variables
     from ccops.smoke.run import Options
     from ccops.smoke.run_prepare import Preparation
 
@@ -93,3 +99,76 @@ def run(
     options = Options(variables(var), first, last, timeout, confirm)
     prepare = Preparation(env, project, up=up)
     finish(run_report(profile, names, options, prepare, report or (), output, parallel), output)
+
+
+@app.command(name="list")
+def list_(project: ProjectOption = None, output: OutputOption = Output.TEXT) -> None:
+    """List the scenarios of the project with their titles, tags and systems.
+
+    Exit codes: 0 listed, 2 the project was not found.
+    """
+    from ccops.cli.smokeview import list_report
+    from ccops.core.profile import find_project
+
+    finish(list_report(find_project(project)), output)
+
+
+@app.command()
+def validate(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME|PATH..", help="None: all.")] = None,
+    contract: ContractOption = None,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Check scenarios without running them: every error at once, with place and suggestion.
+
+    Exit codes: 0 all valid, 2 errors found.
+    """
+    from ccops.cli.smokeview import validate_report
+    from ccops.core.profile import find_project
+
+    finish(validate_report(find_project(project), names or (), contract), output)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|PATH")],
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what a scenario does and what it asserts on which system, without running it.
+
+    Exit codes: 0 shown, 2 unknown or malformed.
+    """
+    from ccops.cli.smokeview import show_report
+    from ccops.core.profile import find_project
+
+    finish(show_report(find_project(project), name), output)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from ccops.smoke.schema import schema as scenario_schema
+
+    typer.echo(json.dumps(scenario_schema(), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def trace(
+    ident: Annotated[str, typer.Argument(metavar="ID", help="A trace id or an event id.")],
+    env: EnvOption = "dev",
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show one event's or trace's path through all systems, with the time since its creation.
+
+    ccops smoke trace 4bf92f3577b34da6a3ce929d0e0e4736
+
+    Exit codes: 0 complete, 1 a system lacks what it should have, 2 usage, 4 unreachable.
+    """
+    from ccops.cli.smokeview import trace_report
+
+    finish(trace_report(profile_of(env, project), ident), output)

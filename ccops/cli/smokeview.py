@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ccops.cli.stackview import Progress
-from ccops.core.errors import CcopsError, UsageError
+from ccops.core.errors import CcopsError, ExitCode, UsageError
+from ccops.core.masking import Masker
 from ccops.core.output import Issue, Output, Report, console
-from ccops.core.profile import Profile
-from ccops.smoke.reporters.console import ConsoleReporter
+from ccops.core.profile import Profile, Project
+from ccops.smoke.loader import check_file
+from ccops.smoke.reporters.console import ConsoleReporter, padded, titled
 from ccops.smoke.run import Options
+from ccops.smoke.run_contract import vocabulary_findings
 from ccops.smoke.run_many import run_all, scenarios_of
 from ccops.smoke.run_prepare import Preparation
+from ccops.smoke.show import as_data as scenario_data
+from ccops.smoke.show import outline
+from ccops.smoke.trace import as_data as path_data
+from ccops.smoke.trace import lines, trace
+from ccops.smoke.validate import catalogue, find, scenario_files, validate
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def variables(pairs: Iterable[str] | None) -> dict[str, str]:
@@ -69,3 +83,77 @@ def run_report(
 def issue_of(error: CcopsError) -> Issue:
     """Return an error as an issue of a report."""
     return Issue(error.code, error.message, evidence=error.evidence, next_step=error.next_step)
+
+
+def list_report(project: Project) -> Report:
+    """Return the catalogue; a malformed file is listed with its first error."""
+    listed = catalogue(project)
+    rows = [
+        {
+            "name": one.name,
+            "file": one.label,
+            "title": one.scenario.title.en if one.scenario else None,
+            "title_ko": one.scenario.title.ko if one.scenario else None,
+            "tags": list(one.scenario.tags) if one.scenario else [],
+            "systems": list(one.scenario.requires) if one.scenario else [],
+            "mutates": one.scenario.mutates if one.scenario else None,
+            "errors": [str(finding) for finding in one.findings],
+        }
+        for one in listed
+    ]
+
+    def draw(screen: Console) -> None:
+        for one in listed:
+            title = titled(one.scenario.title, language()) if one.scenario else f"invalid: {one.findings[0]}"
+            systems = ", ".join(one.scenario.requires) if one.scenario else ""
+            screen.print(f"{one.name:<18} {padded(title, 44)} {systems}".rstrip(), markup=False)
+
+    return Report("ccops.smoke.list/v1", {"scenarios": rows}, text=draw)
+
+
+def validate_report(project: Project, names: Sequence[str], contract: Path | None) -> Report:
+    """Return every error of the named scenarios (none named: all); any is exit 2."""
+    paths = [find(project, name) for name in names] if names else scenario_files(project)
+    findings = validate(paths, root=project.root)
+    for one in paths:
+        scenario, wrong = check_file(one, root=project.root)
+        findings += vocabulary_findings(scenario, contract) if scenario and not wrong else []
+    issues = tuple(
+        Issue("SCENARIO_INVALID", finding.message, evidence=finding.hint, where=str(finding.place))
+        for finding in findings
+    )
+    data = {"files": len(paths), "errors": len(findings)}
+    code = ExitCode.USAGE if findings or not paths else ExitCode.OK
+    said = f"{len(paths)} scenarios, {len(findings)} errors"
+    return Report(
+        "ccops.smoke.validate/v1", data, code, issues=issues, text=lambda screen: screen.print(said)
+    )
+
+
+def show_report(project: Project, name: str) -> Report:
+    """Return the outline of one scenario."""
+    scenario = scenarios_of(project, [name])[0]
+
+    def draw(screen: Console) -> None:
+        for line in outline(scenario, language()):
+            screen.print(line, markup=False, soft_wrap=True)
+
+    return Report("ccops.smoke.show/v1", scenario_data(scenario), text=draw)
+
+
+def trace_report(profile: Profile, ident: str) -> Report:
+    """Return the path of a trace or event; incomplete is exit 1."""
+    masker = Masker()
+    path = trace(profile, ident, masker)
+
+    def draw(screen: Console) -> None:
+        for line in lines(path):
+            screen.print(line, markup=False, soft_wrap=True)
+
+    code = ExitCode.OK if path.complete else ExitCode.NEGATIVE
+    return Report("ccops.smoke.trace/v1", path_data(path), code, env=profile.env, text=draw, masker=masker)
+
+
+def language() -> str:
+    """Return the reader's language: `CCOPS_LANG=ko` is Korean."""
+    return os.environ.get("CCOPS_LANG", "en")

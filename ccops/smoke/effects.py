@@ -117,8 +117,11 @@ class Question:
         """Remember each distinct thing seen with the time it was first seen; the report shows them."""
         for one in found:
             text = brief(one.data, 400, self.mask)
-            if text not in self.seen and len(self.seen) < _KEPT:
+            if text not in self.seen:
                 self.seen[text] = Sighting(self._ms(one.at), text, one.evidence, one in hits)
+        while len(self.seen) > _KEPT:  # the latest are nearest to the failure
+            misses = [text for text, one in self.seen.items() if not one.matched]
+            del self.seen[misses[0] if misses else next(iter(self.seen))]
 
     def _time_of(self, hits: Sequence[Observation]) -> float:
         return self._ms(hits[min(len(hits), max(self.effect.count, 1)) - 1].at)

@@ -150,8 +150,8 @@ class Run:
         scope |= make_functions(self.run_id)
         scope |= {"env": self.targets.env, "run_id": self.run_id}
         self._variables()
-        await self.session.systems.require(systems_of(scenario))
-        await self.watches.declare()
+        await self.session.waiting(self.session.systems.require(systems_of(scenario)))
+        await self.session.waiting(self.watches.declare())
         self.acted = True
         for step in scenario.setup:
             await self.engine.step(step)
@@ -191,7 +191,7 @@ class Run:
                 await self._teardown()
             finally:
                 await self.invariants.stop()
-                await self.session.systems.close()
+                await self.session.waiting(self.session.systems.close())
 
     async def _teardown(self) -> None:
         for step in self.scenario.teardown if self.acted else ():

@@ -60,7 +60,7 @@ class Hop:
     def line(self) -> str:
         """Return the stop as a line for people."""
         mark = {State.SEEN: "✓", State.MISSING: "✗", State.UNKNOWN: "?"}[self.state]
-        since = "" if self.since_ms is None else f"+{self.since_ms:.0f} ms"
+        since = "" if self.since_ms is None else f"{self.since_ms:+.0f} ms"
         said = self.what if self.state is State.SEEN else f"{self.what}: {self.state.value}"
         return f"{mark} {self.system:<11} {since:>9}  {said}  {self.evidence}".rstrip()
 

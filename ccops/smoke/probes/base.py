@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from ccops.smoke.matchers import Literal
+
 Mask = Callable[[str], str]
 
 
@@ -110,9 +112,14 @@ def _same(got: object, want: object) -> bool:
 
 def brief(data: object, limit: int = 300, mask: Mask | None = None) -> str:
     """Return `data` as one line for people: masked first, since half a secret is not recognised any more."""
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=str)
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=_shown)
     text = mask(text) if mask else text
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _shown(value: object) -> object:
+    """Return a matcher's literal as its value; whatever else JSON has no form for as text."""
+    return value.value if isinstance(value, Literal) else str(value)
 
 
 def row_evidence(row: Mapping[str, object], query: str, number: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ccops.core.errors import ExitCode
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _MARK = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.NOT_EVALUATED: "?"}
 _STYLE = {Verdict.PASSED: "green", Verdict.FAILED: "bold red", Verdict.NOT_EVALUATED: "yellow"}
 _SHOWN_REASONS = 8
+_SHOWN_SIGHTINGS = 5
+_WIDEST = 200
 
 
 def titled(text: Text, language: str) -> str:
@@ -40,6 +43,16 @@ def padded(text: str, width: int) -> str:
     """Return `text` filled to `width` terminal cells; a Hangul syllable takes two."""
     cells = sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
     return text + " " * max(width - cells, 0)
+
+
+def _marks(seen: Iterable[AssertionDone]) -> str:
+    """Return `sql 2✓ feed 3✓ redis 1✗`: what was decided on each system by now."""
+    counts = Counter((one.where, one.verdict) for one in seen)
+    return "  ".join(f"{where} {count}{_MARK[verdict]}" for (where, verdict), count in counts.items())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
 class ConsoleReporter:
@@ -95,11 +108,11 @@ class ConsoleReporter:
     def _step(self, event: StepDone) -> None:
         act = self._acts.get((event.scenario, event.step))
         seen = self._decided[event.scenario, event.step]
-        marks = " ".join(f"{one.where}{_MARK[one.verdict]}" for one in seen if one.where != "http")
+        marks = _marks(one for one in seen if one.where != "http")
         what = act.summary if act else ""
         title = titled(self._titles.get((event.scenario, event.step), Text("")), self._language)
         spent = f"{event.elapsed_ms:7.0f} ms"
-        line = f"  {_MARK[event.verdict]} {padded(event.step, 24)} {spent}  {what}  {marks}"
+        line = f"  {_MARK[event.verdict]} {padded(event.step, 24)} {spent}  {what}   {marks}"
         self._line(f"{line}  {title}".rstrip(), _STYLE[event.verdict] if event.verdict != "passed" else "")
 
     def _part(self, event: PartDone) -> None:
@@ -121,15 +134,16 @@ class ConsoleReporter:
         self._line(f"  wanted  {event.wanted}")
         for number, line in enumerate(event.observed.splitlines() or ["nothing"]):
             self._line(f"  {'got     ' if number == 0 else '        '}{line}")
-        matched = 0
-        for one in event.sightings:
-            matched += one.matched
+        shown = sorted(event.sightings, key=lambda one: not one.matched)[:_SHOWN_SIGHTINGS]
+        for one in sorted(shown, key=lambda one: one.at_ms):
             mark = "=" if one.matched else "≠"
-            self._line(f"      +{one.at_ms:.0f} ms {mark} {one.text}  [{one.evidence}]")
+            self._line(f"      +{one.at_ms:.0f} ms {mark} {_cut(one.text)}  [{one.evidence}]")
+        if len(event.sightings) > len(shown):
+            self._line(f"      and {len(event.sightings) - len(shown)} more: --report json=PATH has them")
         if event.elsewhere:
             self._line(f"  same moment elsewhere  (trace {event.trace})")
             for line in event.elsewhere:
-                self._line(f"      {line}")
+                self._line(f"      {_cut(line)}")
         self._line(f"  re-run  ccops smoke run {event.scenario} --to {event.step.split('#')[0]}")
 
     def _invariant(self, event: InvariantSampled) -> None:

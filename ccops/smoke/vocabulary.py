@@ -15,8 +15,9 @@ from ccops.smoke.model import Place, Scenario, Watch
 from ccops.smoke.promises import all_steps
 from ccops.smoke.tables import http_target
 
-# Frames of the connection itself; a catalogue of events need not list them.
+# Frames of the connection itself, and what a watcher reports about them; no catalogue lists these.
 CONTROL_FRAMES = ("sync_connected", "initial_state", "backfill_complete", "pong", "error")
+WATCHER_FINDINGS = ("watch_gap", "watch_duplicate", "watch_not_json", "watch_not_an_object")
 _EXPRESSION = re.compile(r"\$\{[^}]*\}")
 _PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>")
 _SERIES = ("_bucket", "_count", "_sum", "_created")
@@ -32,18 +33,19 @@ def check_vocabulary(
 ) -> list[Finding]:
     """Return what the scenario names and the backend does not have; a catalogue that is None is not asked.
 
-    `events` holds `ws` and `kafka`: the known event types, as a list or as the keys of a mapping.
-    Topics may contain `{env}`.
+    `events` is the contract bundle's events.json: `websocket.types` and `kafka.topics` (topic -> types).
+    Topics may contain `{env}`; without `topics` those of `events` count.
     """
     findings: list[Finding] = []
     if openapi is not None:
         findings += _routes(scenario, openapi)
     if events is not None:
-        findings += _event_types(scenario, events)
+        findings += _event_types(scenario, {"ws": _frame_types(events), "kafka": _record_types(events)})
     if metrics is not None:
         findings += _metrics(scenario, metrics)
-    if topics is not None:
-        findings += _topics(scenario, topics)
+    known_topics = _kafka_topics(events) if topics is None and events is not None else topics
+    if known_topics is not None:
+        findings += _topics(scenario, known_topics)
     return sorted(findings, key=lambda finding: (finding.place.line, finding.place.column))
 
 
@@ -81,17 +83,35 @@ def _same_segment(ours: str, theirs: str) -> bool:
     return "{" in theirs or fnmatch.fnmatchcase(theirs, ours.replace("{}", "*"))
 
 
-def _event_types(scenario: Scenario, events: Mapping[str, object]) -> Iterator[Finding]:
+def _frame_types(events: Mapping[str, object]) -> list[str]:
+    socket = events.get("websocket")
+    return (
+        [*_names(socket.get("types")), *CONTROL_FRAMES, *WATCHER_FINDINGS]
+        if isinstance(socket, Mapping)
+        else []
+    )
+
+
+def _kafka_topics(events: Mapping[str, object]) -> Mapping[str, object] | None:
+    kafka = events.get("kafka")
+    topics = kafka.get("topics") if isinstance(kafka, Mapping) else None
+    return topics if isinstance(topics, Mapping) else None
+
+
+def _record_types(events: Mapping[str, object]) -> list[str]:
+    return [word for types in (_kafka_topics(events) or {}).values() for word in _names(types)]
+
+
+def _event_types(scenario: Scenario, known: Mapping[str, list[str]]) -> Iterator[Finding]:
     watches = {watch.name: watch for watch in scenario.watch}
     for effect in (effect for step in all_steps(scenario) for effect in step.effects):
         watch = watches.get(effect.where)
-        if watch is None or watch.kind not in events:
+        if watch is None or not known.get(watch.kind):
             continue
-        known = [*_names(events[watch.kind]), *(CONTROL_FRAMES if watch.kind == "ws" else ())]
         for word in _types(effect.match, watch):
-            if word not in known:
+            if word not in known[watch.kind]:
                 message = f"no {watch.kind} event has the type {word!r}"
-                yield Finding(effect.place, message, suggestion(word, known))
+                yield Finding(effect.place, message, suggestion(word, known[watch.kind]))
 
 
 def _types(match: object, watch: Watch) -> list[str]:
@@ -106,13 +126,11 @@ def _types(match: object, watch: Watch) -> list[str]:
     return [word for word in words if isinstance(word, str) and not word.startswith("$") and "${" not in word]
 
 
-def _names(catalogue: object) -> list[str]:
-    if isinstance(catalogue, Mapping):
-        return [str(name) for name in catalogue]
-    items = catalogue if isinstance(catalogue, list | tuple | set | frozenset) else ()
-    return [
-        str(item.get("type", item.get("name"))) if isinstance(item, Mapping) else str(item) for item in items
-    ]
+def _names(words: object) -> list[str]:
+    """Return the words of a list, or the keys of a mapping."""
+    return (
+        [str(word) for word in words] if isinstance(words, Mapping | list | tuple | set | frozenset) else []
+    )
 
 
 def _metrics(scenario: Scenario, metrics: Collection[str]) -> Iterator[Finding]:

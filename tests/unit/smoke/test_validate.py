@@ -22,7 +22,10 @@ OPENAPI = {
         "/api/users/{user_id}": {"get": {}, "delete": {}},
     }
 }
-EVENTS = {"ws": {"user_action": {}, "reward_granted": {}}, "kafka": ["user_action", "ledger"]}
+EVENTS = {
+    "websocket": {"types": ["user_action", "reward_granted"]},
+    "kafka": {"topics": {"cc.actions.events.{env}": ["user_action"], "cc.economy.ledger.{env}": ["ledger"]}},
+}
 
 
 def small(name: str, rest: str = "") -> str:
@@ -46,7 +49,6 @@ def words(text: str) -> list[str]:
         OPENAPI,
         EVENTS,
         metrics={"spins_total"},
-        topics={"cc.actions.events.{env}"},
     )
     return [str(finding) for finding in found]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated
@@ -28,8 +29,10 @@ async def _claims(given: Annotated[HTTPAuthorizationCredentials | None, Depends(
 
 async def _revoked(family: str) -> bool:
     # Losing Redis must not log everybody out: then a revoked session lives until its token expires.
+    # Nor may a Redis that hangs hold every request for the client's whole timeout.
     with best_effort("revocation check"):
-        return bool(await redis.exists(AUTH_REVOKED.pattern.format(family=family)))
+        async with asyncio.timeout(1):
+            return bool(await redis.exists(AUTH_REVOKED.pattern.format(family=family)))
     return False
 
 

@@ -124,7 +124,7 @@ def install(app: FastAPI) -> None:
     async def validation(_: Request, error: RequestValidationError) -> JSON:
         # The input itself is left out: it may hold a password.
         details = [
-            {"loc": [_printable(part) for part in e["loc"]], "msg": _printable(e["msg"]), "type": e["type"]}
+            {"loc": [_short(part) for part in e["loc"]], "msg": _short(e["msg"]), "type": e["type"]}
             for e in error.errors()[:_MAX_DETAILS]
         ]
         declared = CODES["VALIDATION_ERROR"]
@@ -140,9 +140,9 @@ def install(app: FastAPI) -> None:
         )
 
 
-def _printable(part: str | int) -> str | int:
-    # Field names come from the client: a lone surrogate can't be encoded, and a long name is no help.
-    return part if isinstance(part, int) else part[:200].encode("utf-8", "replace").decode()
+def _short(part: str | int) -> str | int:
+    # Names of unknown fields come from the client and may be as long as the body.
+    return part if isinstance(part, int) else part[:200]
 
 
 def unexpected() -> JSON:

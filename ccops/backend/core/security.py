@@ -69,7 +69,7 @@ def read_access_token(token: str) -> Claims:
         return Claims(int(claims["sub"]), claims["rank"], claims["fam"], claims["jti"], claims["exp"])
     except jwt.ExpiredSignatureError as err:
         raise ApiError("TOKEN_EXPIRED") from err
-    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, RecursionError) as err:
+    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as err:
         raise ApiError("UNAUTHORIZED") from err
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 
 
 def refresh(http, token):
@@ -80,9 +83,34 @@ def test_theft_and_rotation_at_the_same_moment_leave_no_live_token(account, http
         assert live == []
 
 
-def test_the_database_refuses_a_second_child(account, http, sql):
+def test_a_rotation_that_commits_during_the_revocation_does_not_escape_it(account, http, sql, backend, until):
     user = account()
-    refresh(http, user.login["refresh_token"])
+    first = user.login["refresh_token"]
+    refresh(http, first)
+    later(sql, user)
+    url = backend.load().get("CCOPS_DATABASE_URL")
+    with psycopg.connect(url) as rotation, ThreadPoolExecutor(1) as pool:
+        (parent,) = rotation.execute(
+            "UPDATE refresh_tokens SET rotated_at = now() WHERE user_id = %s AND rotated_at IS NULL"
+            " RETURNING id",
+            (user.id,),
+        ).fetchone()
+        rotation.execute(
+            "INSERT INTO refresh_tokens (id, family_id, user_id, token_hash, parent_id, expires_at)"
+            " SELECT gen_random_uuid(), family_id, user_id, 'child', id, expires_at"
+            " FROM refresh_tokens WHERE id = %s",
+            (parent,),
+        )
+        thief = pool.submit(refresh, http, first)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE %s"
+        until(lambda: sql(waiting, "%UPDATE refresh_tokens%"))
+        rotation.commit()
+    assert thief.result().json()["error"]["code"] == "REFRESH_REUSED"
+    live = "SELECT parent_id FROM refresh_tokens WHERE user_id = %s AND revoked_at IS NULL"
+    assert sql(live, user.id) == []
+
+
+def test_the_database_refuses_a_second_child(sql):
     (index,) = sql("SELECT indexdef FROM pg_indexes WHERE indexname = 'uq_refresh_tokens_parent_id'")
     assert "UNIQUE" in index["indexdef"]
 

@@ -121,10 +121,13 @@ def test_a_child_is_refused_and_an_impossible_birth_date_is_422(signup, code_of)
         {"phone": "call me"},
         {"rank": "ADMIN"},
         {"invite_code": None},
+        {"invite_code": "58\x0058"},
     ],
     ids=repr,
 )
-def test_a_body_of_the_wrong_shape_is_422_and_never_echoes_the_password(signup, fields, code_of):
+def test_a_body_of_the_wrong_shape_is_422_and_never_echoes_the_password(signup, fields, code_of, metric):
+    before = metric("auth_signup_total", result="invalid")
     answer = signup(**{"password": "canary-password-9", **fields})
     assert (answer.status_code, code_of(answer)) == (422, "VALIDATION_ERROR")
     assert "canary-password-9" not in answer.text
+    assert metric("auth_signup_total", result="invalid") == before + 1

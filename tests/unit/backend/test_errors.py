@@ -84,11 +84,13 @@ def test_a_wrong_body_names_the_field_and_never_the_value(post):
     assert "canary-value" not in answer.text
 
 
-def test_field_names_of_strangers_are_cut_and_made_printable(post):
+def test_field_names_of_strangers_are_few_and_short(post):
     fields = {f"{'long' * 100}{n}": n for n in range(500)}
     answer = post(orjson.dumps(fields))
     assert answer.status_code == 422
-    assert len(answer.content) < 10_000
+    details = answer.json()["error"]["details"]
+    assert len(details) == 20
+    assert max(len(item["loc"][1]) for item in details) == 200
     assert post(b'{"name":"x","\\ud800":1}').status_code in {400, 422}
 
 

@@ -18,8 +18,10 @@ from ccops.stack.services import table
 from ccops.stack.services.graph import check_names, with_needs
 from ccops.stack.services.postgres import check_version
 from ccops.stack.site import choices_of, site_of
-from ccops.stack.state import StackState, alive, living
+from ccops.stack.state import Phase, StackState, alive, living
 
+# An absent service is looked for again: somebody may have installed it.
+_RUNNING = frozenset({Phase.READY, Phase.DONE})
 # These read settings from their environment; the others have none.
 SETTABLE = ("backend", "worker", "clickhouse", "migrate")
 
@@ -42,12 +44,12 @@ def up(
     state_dir.create()
     with only_one(state_dir, on_event):
         before = living(state_dir)
-        good = [name for name, item in before.services.items() if item.good] if before else []
-        if before is not None and set(names) <= set(good):
+        good = [name for name, item in before.services.items() if item.phase in _RUNNING] if before else []
+        starting = [name for name in names if name not in good]
+        request, absent = _preflight(profile, state_dir, before, starting, names, asked, seed)
+        if before is not None and set(starting) <= absent:
             on_event(Event("already"))
             return before
-        starting = [name for name in names if name not in good]
-        request = _preflight(profile, state_dir, before, starting, names, asked, seed)
         on_event(Event("starting"))
         try:
             if before is None:
@@ -185,8 +187,8 @@ def _preflight(
     names: tuple[str, ...],
     asked: tuple[str, ...],
     seed: str,
-) -> Request:
-    """Do everything that can refuse before a process is started."""
+) -> tuple[Request, set[str]]:
+    """Do everything that can refuse before a process is started; returns also what is not installed."""
     if before is None:
         sweep(state_dir)
     check_version(state_dir)
@@ -195,15 +197,16 @@ def _preflight(
     ports.plan_ports(profile, [name for name in starting if name not in held])
     request = Request(Action.START, names, choices_of(profile, seed))
     built = table.build(site_of(state_dir, request.choices), names)
+    absent = {name: service.absent for name, service in built.items() if service.absent}
     for name in asked:
-        if built[name].absent:
+        if name in absent:
             raise Refused(
                 "SERVICE_ABSENT",
                 f"{name} is not installed on this machine",
                 evidence=f"no {name} on PATH",
-                next_step=built[name].absent,
+                next_step=absent[name],
             )
-    return request
+    return request, set(absent)
 
 
 def _undo(profile: Profile, before: StackState | None, started: list[str]) -> None:

@@ -133,6 +133,9 @@ class Supervisor:
             self._answer(request, "ok")
         except CcopsError as err:
             self._answer(request, f"{err.code}: {err.message}")
+        except Exception as err:
+            self._answer(request, f"{type(err).__name__}: {err}")
+            raise
 
     def _answer(self, request: Request, text: str) -> None:
         self._answers[request.id] = text
@@ -140,13 +143,9 @@ class Supervisor:
             del self._answers[old]
         self.publish()
 
-    def _write_stack_env(self, site: Site, services: Mapping[str, object]) -> None:
-        present = [
-            name
-            for name in (*self._units, *services)
-            if name not in self._units or self._units[name].state.phase is not Phase.ABSENT
-        ]
-        keys = table.stack_env(site, present)
+    def _write_stack_env(self, site: Site, services: Mapping[str, Service]) -> None:
+        known = {name: unit.service for name, unit in self._units.items()} | dict(services)
+        keys = table.stack_env(site, [name for name, service in known.items() if not service.absent])
         write_private(self._dir.stack_env, "".join(f"{key}={text}\n" for key, text in keys.items()))
 
     async def _restart(self, unit: Unit, service: Service, overrides: Mapping[str, str]) -> None:

@@ -337,6 +337,21 @@ def test_children_get_nothing_of_the_callers_environment(bench: Bench) -> None:
     assert not [env for env in seen if "AWS_SECRET_ACCESS_KEY" in env]
 
 
+def test_without_prometheus_the_stack_is_up_and_says_absent(bench: Bench) -> None:
+    bench.monkeypatch.setenv("PATH", "/nowhere")
+    bench.monkeypatch.setattr("ccops.stack.engine.with_needs", lambda _: ("redis", "prometheus"))
+
+    state = engine.up(bench.profile())
+
+    assert state.ready
+    assert state.services["prometheus"].phase is Phase.ABSENT
+    assert state.services["prometheus"].detail.startswith("apt-get install")
+    assert "CCOPS_PROMETHEUS_URL" not in bench.profile().values
+    with pytest.raises(Refused) as refusal:
+        engine.up(bench.profile(), ("prometheus",))
+    assert refusal.value.code == "SERVICE_ABSENT"
+
+
 def test_restart_of_a_stack_that_is_down_says_up(bench: Bench) -> None:
     with pytest.raises(Unreachable) as error:
         engine.restart(bench.profile(), "redis")

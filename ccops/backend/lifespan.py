@@ -41,10 +41,12 @@ def _loops() -> list[Coroutine[object, object, None]]:
 
 @asynccontextmanager
 async def _background(*loops: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(loop) for loop in loops]
+    tasks = {asyncio.create_task(loop) for loop in loops}
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Again until it takes: wait_for of Python 3.11 may swallow a cancellation that meets its result.
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=0.2)

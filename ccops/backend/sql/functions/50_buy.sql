@@ -8,7 +8,7 @@ DECLARE
     earlier idempotency_keys;
     item products;
     buyer record;
-    post record;
+    balance bigint;  -- stays NULL for a gold pack
     event uuid := gen_random_uuid();
     state text;
     answer jsonb;
@@ -40,7 +40,8 @@ BEGIN
         item.price_cents * p_qty, ctx->>'trace_id', ctx->>'request_id',
         CASE WHEN state = 'SUCCESS' THEN now() END);
     IF item.kind = 'item' THEN
-        post := cc_post(ctx, p_user, -(item.price_gold * p_qty), 'sink:shop', 'purchase', 'shop_tx', p_tx::text);
+        SELECT p.balance INTO balance
+          FROM cc_post(ctx, p_user, -(item.price_gold * p_qty), 'sink:shop', 'purchase', 'shop_tx', p_tx::text) p;
     END IF;
     PERFORM cc_emit(ctx, p_user, 'purchase_update', 'shop.transactions', true, jsonb_strip_nulls(jsonb_build_object(
         'transaction_id', p_tx, 'status', state, 'product_id', item.id, 'kind', item.kind, 'qty', p_qty,
@@ -52,7 +53,7 @@ BEGIN
     answer := jsonb_strip_nulls(jsonb_build_object('success', state = 'SUCCESS', 'transaction_id', p_tx,
         'status', state, 'product_id', item.id, 'kind', item.kind, 'qty', p_qty,
         'receipt', CASE WHEN item.kind = 'gold_pack' THEN p_receipt END,
-        'balance_after', CASE WHEN item.kind = 'item' THEN post.balance END, 'event_id', event));
+        'balance_after', balance, 'event_id', event));
     status := CASE item.kind WHEN 'item' THEN 200 ELSE 202 END;
     body := cc_idem_end(p_user, 'buy', p_key, status, answer);
 END $$;

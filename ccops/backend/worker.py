@@ -22,6 +22,7 @@ import uvloop
 from ccops.backend import faults, metrics
 from ccops.backend.core.config import settings
 from ccops.backend.db import Connection, db
+from ccops.backend.outbox import keep_house
 from ccops.backend.utils.redis import redis
 from ccops.backend.worker_http import serving
 
@@ -111,6 +112,7 @@ async def serve(roles: Sequence[str]) -> None:
     states = [RoleState(name) for name in roles]
     async with serving(settings.http_host, settings.worker_http_port, lambda: health_of(states)):
         tasks = [asyncio.create_task(keep(state, _load(state.name)), name=state.name) for state in states]
+        tasks.append(asyncio.create_task(keep_house(), name="housekeeping"))
         await stop.wait()
         for task in tasks:
             task.cancel()

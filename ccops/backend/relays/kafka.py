@@ -31,7 +31,7 @@ BATCH = 500
 SCHEMA = "v1"
 # A second look: a broker may still be reading its own files when it answers for the first time.
 _LOOK_AGAIN_S = 1.0
-_RETRY_S = 0.2
+_RETRY_S = 0.1
 # A log cut deeper than this is a new log: consumers find their position out of range and start over.
 _NEW_LOG = 10_000
 Last = dict[tuple[str, int], int]

@@ -21,7 +21,7 @@ Produce = Callable[[Producer, OutboxRow, Report], None]
 Answer = TypeVar("Answer")
 _STEP_S = 0.1
 # After a broker error the client may still deliver by itself; longer than this a new session is faster.
-_GRACE_S = 1.5
+_GRACE_S = 0.3
 
 
 class Session:
@@ -70,6 +70,8 @@ class Session:
         self._admin = kafka_client.admin(lambda error: log.debug("kafka admin: %s", error))
         kafka_client.ensure_topics(self._admin)
         self._producer = kafka_client.producer(self._on_error)
+        # Connect now: the producer id is asked for only every 500 ms.
+        self._producer.list_topics(timeout=kafka_client.REQUEST_S)
 
     def _close(self) -> None:
         if self._producer is not None:

@@ -41,14 +41,16 @@ SELECT count(*) FILTER (WHERE topic IS NOT NULL AND kafka_acked_at IS NULL) AS k
   FROM outbox
  WHERE (topic IS NOT NULL AND kafka_acked_at IS NULL) OR (realtime AND pushed_at IS NULL)
 """
+# Only the oldest rows are looked at: what is left of a day is never scanned.
 _DELETE_OLD = """
-WITH old AS (
-    SELECT id FROM outbox
-     WHERE created_at < now() - interval '24 hours'
-       AND (topic IS NULL OR kafka_acked_at < now() - interval '24 hours')
-       AND (NOT realtime OR pushed_at IS NOT NULL)
-     ORDER BY id LIMIT $1
-), gone AS (DELETE FROM outbox WHERE id IN (SELECT id FROM old) RETURNING 1)
+WITH oldest AS (SELECT * FROM outbox ORDER BY id LIMIT $1), gone AS (
+    DELETE FROM outbox o USING oldest
+     WHERE o.id = oldest.id
+       AND o.created_at < now() - interval '24 hours'
+       AND (o.topic IS NULL OR o.kafka_acked_at < now() - interval '24 hours')
+       AND (NOT o.realtime OR o.pushed_at IS NOT NULL)
+    RETURNING 1
+)
 SELECT count(*) FROM gone
 """
 
@@ -110,6 +112,11 @@ async def last_acked(conn: Connection) -> dict[tuple[str, int], int]:
 async def unmark_from(conn: Connection, first: Place) -> int:
     """Forget the acknowledgement of every row at or above `first` in its partition; return how many."""
     return cast(int, await conn.fetchval(_UNMARK_FROM, first.topic, first.partition, first.offset))
+
+
+async def still_there(conn: Connection) -> None:
+    """Return if the connection, and so its lock, still lives; raise if not."""
+    await conn.fetchval("SELECT 1")
 
 
 async def pending_counts(conn: Connection) -> Mapping[str, int]:

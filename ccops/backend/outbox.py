@@ -1,0 +1,44 @@
+"""The outbox's housekeeping: gauges each second, and rows that both sinks took are deleted after a day."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ccops.backend import metrics
+from ccops.backend.core.errors import ApiError
+from ccops.backend.db import Connection, db
+from ccops.backend.repositories import outbox
+
+log = logging.getLogger("ccops.backend.outbox")
+
+_GAUGES_S = 1.0
+_SWEEP_EVERY = 60
+_RETRY_S = 1.0
+_SWEEP_ROWS = 1_000
+
+
+async def keep_house() -> None:
+    """Run until cancelled, on a connection of its own; PostgreSQL may come and go."""
+    while True:
+        try:
+            async with db.dedicated(application_name="worker-housekeeping") as conn:
+                turn = 0
+                while True:
+                    for sink, count in (await outbox.pending_counts(conn)).items():
+                        metrics.outbox_pending.labels(sink).set(count)
+                    if turn % _SWEEP_EVERY == 0:
+                        await _sweep(conn)
+                    turn += 1
+                    await asyncio.sleep(_GAUGES_S)
+        except (ApiError, OSError, TimeoutError) as error:
+            log.debug("housekeeping: %s", error)
+        except Exception:  # a tidy table is worth less than a running worker
+            log.exception("housekeeping")
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _sweep(conn: Connection) -> None:
+    while True:
+        if await outbox.delete_old(conn, limit=_SWEEP_ROWS) < _SWEEP_ROWS:
+            return

@@ -102,7 +102,8 @@ def app_of(game: Game) -> FastAPI:
 
     @app.websocket("/feed")
     async def feed(socket: WebSocket, epoch: str = "", last_seq: int = 0) -> None:
-        if f"bearer.{TOKEN}" not in socket.headers.get("sec-websocket-protocol", ""):
+        offered = socket.headers.get("sec-websocket-protocol", "").split(", ")
+        if f"bearer.{TOKEN}" not in offered:
             await socket.close(4401)
             return
         await socket.accept(subprotocol="cc.v1")

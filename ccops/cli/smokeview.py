@@ -67,12 +67,19 @@ def run_report(
     live = [ConsoleReporter(screen).hear] if output is Output.TEXT else []
     with prepare.around(profile, say, Progress(stream)) as ready:
         result = run_all(ready, scenarios, options, parallel=parallel, reports=reports, listeners=live)
+    code, issues = result.exit_code, [issue_of(error) for error in result.errors]
+    if prepare.fault and code is ExitCode.NEGATIVE:
+        say(f"fault {prepare.fault!r} was caught: the run is red, as it must be")
+    elif prepare.fault and code is ExitCode.OK:
+        # A planted fault that nobody saw means that green proves nothing.
+        code = ExitCode.NEGATIVE
+        issues.append(Issue("FAULT_NOT_CAUGHT", f"fault {prepare.fault!r} was planted and nothing failed"))
     return Report(
         "ccops.smoke.run/v1",
         result.data,
-        result.exit_code,
+        code,
         env=profile.env,
-        issues=tuple(issue_of(error) for error in result.errors),
+        issues=tuple(issues),
         started_at=started,
         duration_ms=round((time.monotonic() - begun) * 1000),
         text=lambda _: None,

@@ -17,12 +17,14 @@ from ccops.smoke.probes.kafka import Position, read_records
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _WITNESS_SECONDS = 4.0
+YOUNG_SECONDS = 5.0  # an event may take so long to reach its last system
 
 _OUTBOX = """
 SELECT id, event_id::text AS event_id, trace_id, request_id, user_id, type, topic, realtime,
        extract(epoch FROM created_at) * 1000 AS created_ms, kafka_partition, kafka_offset,
        extract(epoch FROM kafka_acked_at) * 1000 AS acked_ms,
-       extract(epoch FROM pushed_at) * 1000 AS pushed_ms
+       extract(epoch FROM pushed_at) * 1000 AS pushed_ms,
+       extract(epoch FROM clock_timestamp() - created_at) AS age_s
   FROM outbox WHERE {column} = :ident ORDER BY id"""
 _SOURCE = """
 SELECT id, event_id::text AS event_id, extract(epoch FROM created_at) * 1000 AS at_ms
@@ -43,6 +45,7 @@ class State(StrEnum):
 
     SEEN = "seen"
     MISSING = "missing"
+    LATE = "not yet"  # so young that it may still come
     UNKNOWN = "unknown"
 
 
@@ -59,7 +62,7 @@ class Hop:
 
     def line(self) -> str:
         """Return the stop as a line for people."""
-        mark = {State.SEEN: "✓", State.MISSING: "✗", State.UNKNOWN: "?"}[self.state]
+        mark = {State.SEEN: "✓", State.MISSING: "✗", State.UNKNOWN: "?", State.LATE: "…"}[self.state]
         since = "" if self.since_ms is None else f"{self.since_ms:+.0f} ms"
         said = self.what if self.state is State.SEEN else f"{self.what}: {self.state.value}"
         return f"{mark} {self.system:<11} {since:>9}  {said}  {self.evidence}".rstrip()
@@ -160,7 +163,7 @@ async def _kafka(systems: Systems, rows: Sequence[Row], base: float) -> list[Hop
 def _record_hop(row: Row, position: Position | None, record: Observation | None, base: float) -> Hop:
     event = str(row["event_id"])
     if position is None:
-        return Hop("kafka", event, f"record of {row['topic']}", "never acknowledged", State.MISSING)
+        return Hop("kafka", event, f"record of {row['topic']}", "not acknowledged", _absent([row], event))
     place = ":".join(str(part) for part in position)
     if record is None:
         return Hop("kafka", event, "record", f"{place} is not on the broker", State.MISSING)
@@ -186,7 +189,7 @@ async def _clickhouse(systems: Systems, rows: Sequence[Row], base: float, trace:
         for event in events:
             one = by_event.get(event)
             if one is None:
-                hops.append(Hop("clickhouse", event, table, "", State.MISSING))
+                hops.append(Hop("clickhouse", event, table, "", _absent(rows, event)))
             else:
                 since = _number(one["at_ms"]) - base
                 hops.append(Hop("clickhouse", event, table, f"{table}:event_id={event}", State.SEEN, since))
@@ -212,9 +215,16 @@ async def _redis(systems: Systems, rows: Sequence[Row], base: float) -> list[Hop
             since = _number(row["pushed_ms"]) - base if row["pushed_ms"] is not None else None
             hops.append(Hop("redis", event, f"{row['type']} frame", f"{key} {place}", State.SEEN, since))
         else:
-            said = "never pushed" if row["pushed_ms"] is None else "pushed, no longer in the stream"
-            hops.append(Hop("redis", event, f"{row['type']} frame", said, State.MISSING))
+            said = "not pushed" if row["pushed_ms"] is None else "marked as pushed, not in the stream"
+            state = _absent([row], event) if row["pushed_ms"] is None else State.MISSING
+            hops.append(Hop("redis", event, f"{row['type']} frame", said, state))
     return hops
+
+
+def _absent(rows: Sequence[Row], event: str) -> State:
+    """Return how to call the absence of `event` somewhere: it may be too young to be missed."""
+    age = next(_number(row["age_s"]) for row in rows if str(row["event_id"]) == event)
+    return State.LATE if age < YOUNG_SECONDS else State.MISSING
 
 
 def _event_of(one: Observation) -> str:

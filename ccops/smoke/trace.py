@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 
 from ccops.core.errors import UsageError
 from ccops.core.masking import Masker
 from ccops.core.profile import Profile
 from ccops.smoke.engine_systems import Systems, Targets
-from ccops.smoke.timeline import Path, path_of
+from ccops.smoke.timeline import YOUNG_SECONDS, Path, State, path_of
 
 _TRACE = re.compile(r"[0-9a-fA-F]{32}")
 _EVENT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -71,9 +72,16 @@ def lines(path: Path) -> list[str]:
 
 
 async def _path(targets: Targets, ident: str) -> Path:
+    """Look again while something of a young event may still be on its way."""
     systems = Systems(targets)
     try:
         await systems.require(["sql", "redis", "clickhouse"])
-        return await path_of(systems, ident)
+        deadline = time.monotonic() + YOUNG_SECONDS
+        while True:
+            path = await path_of(systems, ident)
+            late = any(hop.state is State.LATE for hop in path.hops)
+            if not late or time.monotonic() > deadline:
+                return path
+            await asyncio.sleep(0.2)
     finally:
         await systems.close()

@@ -134,7 +134,8 @@ class ConsoleReporter:
         self._line(f"  wanted  {event.wanted}")
         for number, line in enumerate(event.observed.splitlines() or ["nothing"]):
             self._line(f"  {'got     ' if number == 0 else '        '}{line}")
-        shown = sorted(event.sightings, key=lambda one: not one.matched)[:_SHOWN_SIGHTINGS]
+        latest = sorted(event.sightings, key=lambda one: (not one.matched, -one.at_ms))
+        shown = latest[:_SHOWN_SIGHTINGS]
         for one in sorted(shown, key=lambda one: one.at_ms):
             mark = "=" if one.matched else "≠"
             self._line(f"      +{one.at_ms:.0f} ms {mark} {_cut(one.text)}  [{one.evidence}]")

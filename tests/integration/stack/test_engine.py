@@ -143,13 +143,13 @@ def test_a_kept_port_that_was_taken_meanwhile_is_replaced(bench: Bench) -> None:
     assert moved.services["redis"].address != f"127.0.0.1:{port}"
 
 
-def test_killing_the_supervisor_leaves_no_process_within_two_seconds(bench: Bench, until: Until) -> None:
+def test_killing_the_supervisor_leaves_no_process_behind(bench: Bench, until: Until) -> None:
     before = engine.up(bench.profile(), ("postgres", "redis", "kafka", "clickhouse"))
     assert len(bench.processes()) >= 10  # PostgreSQL alone has six
 
     os.kill(before.pid, signal.SIGKILL)
 
-    assert until(lambda: bench.processes() == [], 2.0)
+    assert until(lambda: bench.processes() == [], 5.0)
     assert engine.state(bench.profile()) is None
     assert "CCOPS_REDIS_URL" not in bench.profile().values
     after = engine.up(bench.profile(), ("postgres", "redis", "kafka", "clickhouse"))
@@ -170,7 +170,7 @@ def test_a_killed_service_comes_back_on_its_port(bench: Bench, until: Until, nam
             now is not None and now.services[name].phase is Phase.READY and now.services[name].restarts == 1
         )
 
-    assert until(back, 5.0)
+    assert until(back)
     after = engine.state(bench.profile()).services[name]
     assert after.pid != before.pid
     assert after.address == before.address
@@ -368,7 +368,7 @@ def test_postgres_runs_as_nobody_where_namespaces_are_forbidden(bench: Bench, un
 
     assert psutil.Process(before.services["postgres"].pid).uids().effective == 65534
     os.kill(before.pid, signal.SIGKILL)
-    assert until(lambda: bench.processes() == [], 2.0)
+    assert until(lambda: bench.processes() == [], 5.0)
     bench.settings("CCOPS_ROOT_MODE=userns")
     back = engine.up(bench.profile(), ("postgres",))
     assert back.ready

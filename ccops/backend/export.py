@@ -19,19 +19,11 @@ from pydantic import BaseModel
 
 from ccops.backend import invariants, metrics
 from ccops.backend.core.config import Settings
+from ccops.backend.schemas.control import CONTROL, ControlFrame
 from ccops.backend.schemas.payloads import PAYLOADS, TOPIC_TYPES, Frame, Record
 from ccops.backend.utils import redis as stores
 
 TARGET = Path(__file__).parent / "contract"
-GROUPS: Mapping[str, Sequence[str]] = {
-    f"{domain}.{purpose}": (f"cc.{domain}.clickhouse.{{env}}",)
-    for domain, purpose in (
-        ("actions", "events"),
-        ("games", "rounds"),
-        ("economy", "ledger"),
-        ("shop", "transactions"),
-    )
-}
 
 
 def openapi() -> str:
@@ -50,6 +42,8 @@ def events() -> str:
                 "path": "/api/realtime/sync",
                 "envelope": _schema(Frame),
                 "types": sorted(metrics.EVENT_TYPES),
+                "control_envelope": _schema(ControlFrame),
+                "control": {name: _schema(model) for name, model in CONTROL.items()},
             },
             "kafka": {
                 "envelope": _schema(Record),
@@ -67,13 +61,18 @@ def metrics_file() -> str:
 
 def topics() -> str:
     """Return every topic with its types and consumer groups."""
+    from ccops.backend.kafka_client import PARTITIONS
+    from ccops.backend.olap.ingest import DOMAINS
+
+    groups = {domain.stem: f"cc.{domain.name}.clickhouse.{{env}}" for domain in DOMAINS}
     return _yaml(
         {
             f"cc.{stem}.{{env}}": {
                 "key": "user_id",
+                "partitions": PARTITIONS,
                 "types": list(TOPIC_TYPES[stem]),
                 "headers": ["event_id", "trace_id", "request_id", "schema"],
-                "groups": list(GROUPS.get(stem, ())),
+                "groups": [groups[stem]] if stem in groups else [],
             }
             for stem in metrics.TOPIC_STEMS
         }
@@ -124,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _schema(model: type[BaseModel]) -> object:
-    return model.model_json_schema(mode="serialization")
+    return model.model_json_schema()
 
 
 def _full_name(metric: Counter | Gauge | Histogram) -> str:

@@ -110,18 +110,33 @@ def port_of(address: str) -> int:
     return port
 
 
-def pss_mb(pid: int) -> float | None:
-    """Return the proportional set size of `pid` in MB (10^6 bytes), or None when it is gone."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of one or more processes in MB (10^6 bytes). `whole` counts files as if nobody else had them mapped."""
+
+    pss: float = 0.0
+    whole: float = 0.0
+
+    def __add__(self, other: Memory) -> Memory:
+        return Memory(self.pss + other.pss, self.whole + other.whole)
+
+
+def memory_of(pid: int) -> Memory:
+    """Return the proportional set size of `pid` and its upper bound; nothing when it is gone."""
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        rollup = _kilobytes(Path(f"/proc/{pid}/smaps_rollup"))
+        files = _kilobytes(Path(f"/proc/{pid}/status")).get("RssFile", 0)
     except (FileNotFoundError, ProcessLookupError):
-        return None
+        return Memory()
     except PermissionError as err:
         raise BenchFailed(f"the memory of pid {pid} can't be read by this user") from err
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    return None
+    own = rollup["Pss"] - rollup["Pss_File"]
+    return Memory(rollup["Pss"] * 1024 / 1e6, (own + files) * 1024 / 1e6)
+
+
+def _kilobytes(path: Path) -> dict[str, int]:
+    lines = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
+    return {words[0].rstrip(":"): int(words[1]) for words in lines if words[-1:] == ["kB"]}
 
 
 def other_stacks(mine: int) -> int:

@@ -170,3 +170,4 @@ class ConsoleReporter:
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        self._console.file.flush()  # a CI log is a pipe, and somebody is watching it

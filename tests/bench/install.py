@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.figures import Figure, figure
-from tests.bench.machine import ROOT, checked, timed
+from tests.bench.machine import checked, timed
 from tests.bench.plan import Context
 
 WHAT = ".[embedded,dev]"
@@ -32,7 +32,7 @@ def bench(context: Context) -> list[Figure]:
         files = sorted(wheels.iterdir(), key=lambda path: -path.stat().st_size)
         largest = ", ".join(f"{one.name.split('-')[0]} {_mb(one.stat().st_size):.0f}" for one in files[:6])
         return [
-            figure("pip install", "s", [done.seconds], f"{WHAT} of {ROOT.name}, no cache, fresh venv"),
+            figure("pip install", "s", [done.seconds], f"{WHAT}, no cache, fresh venv"),
             figure("python -m venv", "s", [made.seconds], "with pip in it"),
             figure(
                 "download",

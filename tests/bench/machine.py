@@ -139,6 +139,19 @@ def _kilobytes(path: Path) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) for words in lines if words[-1:] == ["kB"]}
 
 
+def tree_cpu_s(pid: int) -> float:
+    """Return the CPU seconds that `pid`, its living descendants and their ended children used so far."""
+    root = psutil.Process(pid)
+    total = 0.0
+    for process in (root, *root.children(recursive=True)):
+        try:
+            used = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += used.user + used.system + used.children_user + used.children_system
+    return total
+
+
 def other_stacks(mine: int) -> int:
     """Return how many supervisors besides `mine` run here: they share pages and cores with ours."""
     count = 0

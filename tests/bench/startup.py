@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.bench.figures import Figure, figure
-from tests.bench.machine import Timed, ccops, checked, clean_env, timed
+from tests.bench.machine import Timed, ccops, checked, clean_env, timed, tree_cpu_s
 from tests.bench.plan import Context
 from tests.bench.stack import Home
 
@@ -40,7 +40,7 @@ def help_(context: Context) -> list[Figure]:
 
 def up(context: Context) -> list[Figure]:
     """Time `ccops up` in an empty home, then again in the same home after `down`."""
-    cold, warm, first = [], [], []
+    cold, warm, first, work = [], [], [], []
     ready: dict[str, list[float]] = defaultdict(list)
     for number in range(context.runs):
         with Home() as home:
@@ -51,6 +51,7 @@ def up(context: Context) -> list[Figure]:
             done = home.up()
             warm.append(done.seconds)
             first.append(1000 * done.first_line_s)
+            work.append(done.cpu_s + tree_cpu_s(home.state().pid))
             for name, service in home.state().services.items():
                 ready[name].append(service.ready_s)
         context.say(f"up {number + 1}: cold {cold[-1]:.1f} s, warm {warm[-1]:.1f} s")
@@ -59,6 +60,12 @@ def up(context: Context) -> list[Figure]:
     return [
         figure("up, cold", "s", cold, "whole process, empty CCOPS_HOME, files in the page cache", target=6),
         figure("up, warm", "s", warm, f"whole process, data kept by `down`; own start-up: {parts}", target=3),
+        figure(
+            "up, warm, CPU",
+            "s",
+            work,
+            "user + system of `ccops up` and of every process it started, one core",
+        ),
         figure("up, first line", "ms", first, "whole process, cold and warm together", target=100),
     ]
 

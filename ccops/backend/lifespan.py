@@ -14,6 +14,7 @@ from ccops.backend.db import db
 from ccops.backend.realtime.hub import hub
 from ccops.backend.services import mock_gateway, payments
 from ccops.backend.utils.redis import redis
+from ccops.backend.utils.tasks import cancel
 
 
 @asynccontextmanager
@@ -45,8 +46,4 @@ async def _background(*loops: Coroutine[object, object, None]) -> AsyncIterator[
     try:
         yield
     finally:
-        # Again until it takes: wait_for of Python 3.11 may swallow a cancellation that meets its result.
-        while tasks:
-            for task in tasks:
-                task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=0.2)
+        await cancel(tasks)

@@ -80,6 +80,8 @@ class Settings(BaseModel):
             if (getattr(self, name) == fields[name].default)
             == (name not in {"access_ttl_s", "argon2_profile"})
         ]
+        if self.mock_gateway:
+            refused.append("mock_gateway")
         if self.unlimited_invite_code == "5858":
             refused.append("unlimited_invite_code")
         if refused:

@@ -22,6 +22,7 @@ from ccops.backend.realtime.connection import CLOSE_REPLACED, CLOSE_RESTART, Con
 from ccops.backend.realtime.frames import Frame, parse
 from ccops.backend.utils.pubsub import SUBSCRIBED, messages
 from ccops.backend.utils.redis import RT_CHANNEL, redis
+from ccops.backend.utils.tasks import cancel
 
 log = logging.getLogger("ccops.backend.realtime")
 
@@ -76,9 +77,7 @@ class Hub:
         """Close every socket with 1012 and unsubscribe."""
         for feed in self._feeds.values():
             feed.restart()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(self._tasks)
 
     def attach(self, connection: Connection) -> None:
         """Register a socket; a fourth one of the same user replaces the oldest."""

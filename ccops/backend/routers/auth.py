@@ -45,9 +45,9 @@ class _Counted(APIRoute):
 
 _signups = APIRouter(route_class=_Counted)
 
+_BODY = ("VALIDATION_ERROR", "BAD_REQUEST", "PAYLOAD_TOO_LARGE")
 _SIGNUP = responses(
-    "INVITE_INVALID", "INVITE_EXHAUSTED", "AGE_RESTRICTED", "NICKNAME_TAKEN", "SITE_ID_TAKEN",
-    "VALIDATION_ERROR", "BAD_REQUEST", "PAYLOAD_TOO_LARGE",
+    "INVITE_INVALID", "INVITE_EXHAUSTED", "AGE_RESTRICTED", "NICKNAME_TAKEN", "SITE_ID_TAKEN", *_BODY
 )  # fmt: skip
 
 
@@ -61,13 +61,13 @@ async def signup(body: SignupRequest) -> SignupResponse:
 router.include_router(_signups)
 
 
-@router.post("/login", responses=responses("INVALID_CREDENTIALS", "ACCOUNT_LOCKED", "VALIDATION_ERROR"))
+@router.post("/login", responses=responses("INVALID_CREDENTIALS", "ACCOUNT_LOCKED", *_BODY))
 async def login(body: LoginRequest) -> LoginResponse:
     """Exchange credentials for tokens. The sixth attempt after five failures is 429, even if right."""
     return await auth.login(body)
 
 
-@router.post("/refresh", responses=responses("REFRESH_INVALID", "REFRESH_REUSED", "VALIDATION_ERROR"))
+@router.post("/refresh", responses=responses("REFRESH_INVALID", "REFRESH_REUSED", *_BODY))
 async def refresh(body: RefreshRequest) -> TokenPair:
     """Exchange a refresh token for the next pair; using one twice closes the session."""
     return await sessions.refresh(body.refresh_token)

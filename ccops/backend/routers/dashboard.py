@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/dashboard", tags=["dashboard"])
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {"model": Dashboard},
     304: {"description": "The client's copy is still good"},
-    **responses("UNAUTHORIZED", "TOKEN_EXPIRED"),
+    **responses("UNAUTHORIZED", "TOKEN_EXPIRED", "VALIDATION_ERROR"),
 }
 
 

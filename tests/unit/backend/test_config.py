@@ -13,6 +13,7 @@ from ccops.backend.core.config import Settings
 
 _SAFE = {
     "PROTECTED": "1",
+    "MOCK_GATEWAY": "0",
     "JWT_KEYS": "k1:" + "s" * 64,
     "WEBHOOK_SECRETS": "w" * 64,
     "PII_KEYS": "k1:" + "ab" * 32,
@@ -53,6 +54,7 @@ def test_a_protected_environment_with_secrets_of_its_own_starts():
         ("ACCESS_TTL_S", "2"),
         ("ARGON2_PROFILE", "test"),
         ("UNLIMITED_INVITE_CODE", "5858"),
+        ("MOCK_GATEWAY", "1"),
     ],
 )
 def test_a_protected_environment_refuses_test_knobs(name, value):

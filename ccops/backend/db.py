@@ -129,7 +129,8 @@ class translated:  # noqa: N801 - reads as a statement: `with translated():`
             code = _code_of(error)
             if code:
                 raise ApiError(code) from error
-        elif isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError):
+        elif isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+            # InternalClientError: asyncpg's word for a connection that died while it was being given back.
             raise ApiError("STORE_UNAVAILABLE") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
+from ccops.cli.up import Seed
 from ccops.core.output import Output
 
 app = new_app("Run scenarios: prove every system saw the same event.")
@@ -29,6 +31,14 @@ ContractOption = Annotated[
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds for a whole scenario.", min=1)]
 
 
+def _greet(names: list[str], env: str, output: Output, reports: list[str] | None) -> None:
+    """Say what begins before anything heavy is imported; stdout stays clean for machine formats."""
+    quiet = output is not Output.TEXT or any(spec.endswith("=-") for spec in reports or ())
+    stream = sys.stderr if quiet else sys.stdout
+    stream.write(f"ccops smoke: {', '.join(names)} on {env}\n")
+    stream.flush()
+
+
 @app.callback()
 def smoke() -> None:
     """Run scenarios: prove every system saw the same event.
@@ -43,7 +53,7 @@ def smoke() -> None:
 def journey(
     env: EnvOption = "dev",
     up: UpOption = False,
-    seed: Annotated[str, typer.Option("--seed", help="Data for --up: demo or none.")] = "demo",
+    seed: Annotated[Seed, typer.Option("--seed", help="Data of a new database, with --up.")] = Seed.DEMO,
     fault: Annotated[str, typer.Option("--break", help="Plant a fault first: ledger, ws or kafka.")] = "",
     var: VarOption = None,
     report: ReportOption = None,
@@ -59,13 +69,14 @@ def journey(
 
     Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
     """
+    _greet(["journey"], env, output, report)
     from ccops.cli.smokeview import run_report, variables
     from ccops.smoke.run import Options
     from ccops.smoke.run_prepare import Preparation
 
     profile = profile_of(env, project)
     options = Options(variables(var), timeout_s=timeout, confirm=confirm)
-    prepare = Preparation(env, project, up=up, seed=seed, fault=fault)
+    prepare = Preparation(env, project, up=up, seed=seed.value, fault=fault)
     finish(run_report(profile, ["journey"], options, prepare, report or (), output), output)
 
 
@@ -91,6 +102,7 @@ def run(
 
     Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
     """
+    _greet(names, env, output, report)
     from ccops.cli.smokeview import run_report, variables
     from ccops.smoke.run import Options
     from ccops.smoke.run_prepare import Preparation

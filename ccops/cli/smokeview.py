@@ -62,7 +62,6 @@ def run_report(
         stream.write(f"{text}\n")
         stream.flush()
 
-    say(f"ccops smoke: {', '.join(names)} on {profile.env}")
     scenarios = scenarios_of(profile.project, names)
     live = [ConsoleReporter(screen).hear] if output is Output.TEXT else []
     with prepare.around(profile, say, Progress(stream)) as ready:

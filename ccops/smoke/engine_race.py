@@ -77,7 +77,12 @@ async def _stampede(context: ActContext, requests: list[Mapping[str, object]]) -
         await asyncio.sleep(0)
         sent = time.monotonic()
         gate.set()
-        return sent, list(await asyncio.gather(*tasks))
+        done = await asyncio.gather(*tasks, return_exceptions=True)  # wait for all, also after a failure
+    answers = [one for one in done if isinstance(one, Answer)]
+    for problem in done:
+        if isinstance(problem, BaseException):
+            raise problem
+    return sent, answers
 
 
 async def _connect(client: httpx.AsyncClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -139,7 +140,8 @@ class Systems:
         """Close watchers, probes and clients; safe to call twice."""
         await asyncio.gather(*(one.close() for one in self.watchers.values()), return_exceptions=True)
         await asyncio.gather(*self._open.values(), return_exceptions=True)
-        await self._stack.aclose()
+        with contextlib.suppress(Exception):  # a server that is gone can't be said goodbye to
+            await self._stack.aclose()
 
     async def _reach(self, name: str) -> None:
         if name in {"http", "ws"}:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ccops.smoke.engine_session import Session
 from ccops.smoke.events import AssertionDone, Noted, Verdict
 from ccops.smoke.expressions import render
 from ccops.smoke.model import Watch
+from ccops.smoke.watchers import Watcher
 from ccops.smoke.watchers_kafka import KafkaWatcher
 from ccops.smoke.watchers_ws import WsWatcher
 
@@ -29,6 +31,8 @@ class Watches:
             watcher = self.session.systems.watch(watch, render(watch.target, self.session.scope))
             if isinstance(watcher, KafkaWatcher):
                 jobs.append(watcher.open())
+            elif isinstance(watcher, WsWatcher):
+                watcher.token = partial(self._token, watch)
         await asyncio.gather(*jobs)
 
     async def open_after(self, step: str) -> None:
@@ -38,8 +42,10 @@ class Watches:
             if watch.open_after != step or watch.name in self._opened or not isinstance(watcher, WsWatcher):
                 continue
             self._opened.add(watch.name)
-            token = render(watch.auth, self.session.scope)
-            await watcher.open(str(token or ""))
+            await watcher.open()
+
+    def _token(self, watch: Watch) -> str:
+        return str(render(watch.auth, self.session.scope) or "")
 
     def conclude(self) -> None:
         """Say of every feed whether its numbering was whole, and of every lost watcher that it was lost."""
@@ -52,23 +58,25 @@ class Watches:
                 self.session.emit(
                     Noted(self.session.scenario, "WATCHER_LOST", f"{watch.name}: {watcher.state}")
                 )
-            if isinstance(watcher, WsWatcher) and (watcher.frames or lost) and not watcher.irregular:
+            whole = isinstance(watcher, WsWatcher) and watcher.frames and not watcher.irregular
+            if lost or whole:
                 self._say(watch, watcher, lost)
 
-    def _say(self, watch: Watch, watcher: WsWatcher, lost: bool) -> None:
+    def _say(self, watch: Watch, watcher: Watcher, lost: bool) -> None:
         places = [one.evidence for one in watcher.log if one.data.get("seq") is not None]
         span = f", {places[0]} to {places[-1]}" if places else ""
+        numbered = isinstance(watcher, WsWatcher)
         self.session.emit(
             AssertionDone(
                 scenario=self.session.scenario,
                 part=0,
                 step="",
-                system="ws",
+                system=watcher.system,
                 where=watch.name,
-                label="every frame once, in order",
+                label="every frame once, in order" if numbered else "watched to the end",
                 place=watch.place,
-                wanted="no hole, no repeat in seq",
-                observed=f"{watcher.frames} frames{span}",
+                wanted="no hole, no repeat in seq" if numbered else "connected to the end",
+                observed=f"{len(watcher.log)} seen{span}",
                 verdict=Verdict.NOT_EVALUATED if lost else Verdict.PASSED,
                 elapsed_ms=0.0,
                 trace="",

@@ -10,7 +10,8 @@ from ccops.core.errors import UsageError
 from ccops.core.masking import Masker
 from ccops.core.profile import Profile
 from ccops.smoke.engine_systems import Systems, Targets
-from ccops.smoke.timeline import YOUNG_SECONDS, Path, State, path_of
+from ccops.smoke.timeline import Path, path_of
+from ccops.smoke.timeline_stops import YOUNG_SECONDS, State
 
 _TRACE = re.compile(r"[0-9a-fA-F]{32}")
 _EVENT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

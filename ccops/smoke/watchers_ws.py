@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -54,7 +54,7 @@ class WsWatcher(Watcher):
     def __init__(self, name: str, base_url: str, path: str) -> None:
         super().__init__(name, "ws")
         self._base, self._path = base_url, path
-        self._token = ""
+        self.token: Callable[[], str] = str
         self._numbers: dict[object, Numbering] = {}
         self._last_user: object = None
         self._stack = AsyncExitStack()
@@ -64,13 +64,18 @@ class WsWatcher(Watcher):
         self.frames = 0
         self.irregular: list[Observation] = []
 
-    async def open(self, token: str, *, resume: bool = False) -> None:
-        """Connect and wait for the first frame. Raises Unreachable when that does not come."""
+    async def open(self, token: str = "", *, resume: bool = False) -> None:
+        """Connect and wait for the first frame; without `token` the feed's own is asked for, as it is now.
+
+        Raises Unreachable when no frame comes.
+        """
         if self._connection is not None:
             await self.drop("close")
-        self._token = token or self._token
+        if not resume:
+            self._numbers.clear()
+        token = token or self.token()
         url = ws_url(self._base, self._path + self._resume_query(resume))
-        protocols = ["cc.v1", f"bearer.{self._token}"] if self._token else []
+        protocols = ["cc.v1", f"bearer.{token}"] if token else []
         self._stack, self._greeted = AsyncExitStack(), asyncio.Event()
         self._connection = await self._stack.enter_async_context(open_ws(url, subprotocols=protocols))
         self.become("armed")

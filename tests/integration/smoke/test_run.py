@@ -9,8 +9,10 @@ import time
 import pytest
 
 from ccops.core.errors import ExitCode, Refused, UsageError
+from ccops.smoke.acts import ActContext, Answer, traceparent
 from ccops.smoke.events import (
     ActDone,
+    Event,
     Noted,
     RunDone,
     RunStarted,
@@ -163,6 +165,44 @@ steps:
     wrong = play(text)
     assert wrong.code == 1
     assert wrong.bad()[0].observed == '{"409": 20}'
+
+
+def test_a_python_act_takes_part_like_any_other(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dance(context: ActContext, args: object) -> Answer:
+        client = await context.systems.client()
+        sent = time.monotonic()
+        await client.post("/act", json=args, headers={"traceparent": traceparent(context.trace)})
+        return Answer("http", "dance", sent, 1.0, body={"steps": 3})
+
+    class Installed:
+        def load(self) -> object:
+            return dance
+
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [Installed()])
+    step = """
+- id: dance
+  dance: {n: 4}
+  expect: {json: {steps: 3}}
+  effects: [{where: feed, match: {data: {n: 4}}, exactly: 1}]
+"""
+    events: list[Event] = []
+    made = parse(HEAD + FEED + "steps:" + LOGIN + step, "t.yaml", acts={"dance"})
+    outcome = asyncio.run(run_scenario(made, profile_of(game.url), Stream(events.append), Options()))
+
+    assert outcome.exit_code is ExitCode.OK
+    assert len(Played(outcome, events).of("dance", "feed")) == 1
+
+
+def test_a_reconnect_uses_the_token_as_it_is_now(play: Play) -> None:
+    text = """
+- {id: spoil, set: {access: spoiled}}
+- {id: drop, ws: {drop: feed}}
+- {id: back, ws: {reopen: feed}}
+"""
+    played = play(FEED + "steps:" + LOGIN + text)
+
+    assert played.code == 4
+    assert "back" in {one.step for one in played.bad()}
 
 
 def test_repeat_gives_each_turn_its_own_trace(play: Play, game: Game) -> None:

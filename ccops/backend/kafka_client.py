@@ -55,7 +55,9 @@ def consumer(group: str, on_error: OnError) -> Consumer:
             "partition.assignment.strategy": "range",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
-            "fetch.wait.max.ms": 100,
+            # The reader rests between rounds; a broker need not hold its requests open.
+            "fetch.wait.max.ms": 20,
+            "enable.partition.eof": True,
             "session.timeout.ms": 10_000,
             "error_cb": on_error,
         }

@@ -15,14 +15,13 @@ from ccops.backend import kafka_client, metrics
 from ccops.backend.core.config import settings
 from ccops.backend.olap import dead_letters
 from ccops.backend.olap.clickhouse_client import BadBatch, ClickHouse, StoreDown, connect
+from ccops.backend.olap.reader import Reader
 from ccops.backend.olap.tables import BadRecord, Row, Table, row_of
 
 log = logging.getLogger("ccops.backend.olap")
 
-BATCH_ROWS = 1_000
-BATCH_S = 0.2
 TRIES = 3
-_POLL_S = 0.5
+_REST_S = 0.1
 _RETRY_S = 0.5
 # Longer than this and the group takes our partitions away (max.poll.interval.ms): leave in good order first.
 _KEEP_BATCH_S = 30.0
@@ -69,17 +68,21 @@ class Pump:
             consumer = kafka_client.consumer(self._domain.group, self._on_error)
             try:
                 consumer.subscribe([self._topic])
+                reader = Reader(consumer)
                 while not self._stop.is_set():
-                    self._step(consumer, store)
-                    self._beat_at = time.monotonic()
+                    self._step(consumer, reader, store)
+                    if reader.reachable:
+                        self._beat_at = time.monotonic()
             finally:
                 consumer.close()
         finally:
             store.close()
 
-    def _step(self, consumer: Consumer, store: ClickHouse) -> None:
-        batch = collect(consumer)
-        if batch and self._write(store, batch):
+    def _step(self, consumer: Consumer, reader: Reader, store: ClickHouse) -> None:
+        batch = reader.collect()
+        if not batch:
+            self._stop.wait(_REST_S)
+        elif self._write(store, batch):
             commit(consumer, batch)
 
     def _write(self, store: ClickHouse, batch: Sequence[Message]) -> bool:
@@ -131,19 +134,6 @@ class Pump:
 
     def _on_error(self, error: KafkaError) -> None:
         log.debug("%s: %s", self._domain.group, error)
-
-
-def collect(consumer: Consumer) -> list[Message]:
-    """Return up to 1000 records, at most 200 ms after the first one came."""
-    first = consumer.poll(_POLL_S)
-    if first is None:
-        return []
-    batch = [first, *consumer.consume(BATCH_ROWS - 1, BATCH_S)]
-    errors = [error for message in batch if (error := message.error()) is not None]
-    # A topic that is not there yet, a broker that starts: the client goes on by itself. A fatal one does not.
-    if any(error.fatal() for error in errors):
-        raise KafkaException(errors[0])
-    return [message for message in batch if message.error() is None]
 
 
 def commit(consumer: Consumer, batch: Sequence[Message]) -> None:

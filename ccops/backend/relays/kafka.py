@@ -31,6 +31,8 @@ BATCH = 500
 SCHEMA = "v1"
 # A second look: a broker may still be reading its own files when it answers for the first time.
 _LOOK_AGAIN_S = 1.0
+# And a net for what shows no error at all, such as a topic deleted while nothing is sent.
+_LOOK_EVERY_S = 30.0
 _RETRY_S = 0.1
 # A log cut deeper than this is a new log: consumers find their position out of range and start over.
 _NEW_LOG = 10_000
@@ -55,14 +57,15 @@ async def _relay(
 ) -> None:
     loop = asyncio.get_running_loop()
     await republish_lost(conn, session)
-    look_again_at: float | None = loop.time() + _LOOK_AGAIN_S
+    look_again_at = loop.time() + _LOOK_AGAIN_S
     while not session.trouble:
-        if look_again_at is not None and loop.time() >= look_again_at:
+        if loop.time() >= look_again_at:
             await republish_lost(conn, session)
-            look_again_at = None
+            look_again_at = loop.time() + _LOOK_EVERY_S
         rows = await outbox.kafka_pending(conn, limit=BATCH)
         if rows:
-            await settle(conn, await session.send(rows), last)
+            if await settle(conn, await session.send(rows), last):
+                await republish_lost(conn, session)
         else:
             await session.poll()
         beat()
@@ -138,8 +141,11 @@ def judge(acked: Sequence[tuple[int, Place]], last: Last) -> Settled:
     return Settled(marks, cuts, len(acked) - len(marks))
 
 
-async def settle(conn: Connection, acked: Sequence[tuple[int, Place]], last: Last) -> None:
-    """Mark what the broker took. Un-marking is first: dying in between must cost a repeat, not an event."""
+async def settle(conn: Connection, acked: Sequence[tuple[int, Place]], last: Last) -> bool:
+    """Mark what the broker took; return whether an offset was given twice.
+
+    Un-marking comes first: dying in between must cost a repeat, not an event.
+    """
     settled = judge(acked, last)
     repeated = settled.repeated
     for cut in settled.cuts:
@@ -151,6 +157,7 @@ async def settle(conn: Connection, acked: Sequence[tuple[int, Place]], last: Las
         await outbox.mark_acked(conn, settled.marks)
         for _, place in settled.marks:
             metrics.events_published.labels(place.topic).inc()
+    return bool(settled.cuts)
 
 
 async def republish_lost(conn: Connection, session: Session) -> None:

@@ -6,7 +6,8 @@ Three looks at the engine, because none of them alone would do:
    every await of an act, an observer or an effect as waiting; the rest is rendering, checks, captures, plans,
    reports, and also the invariants' last samples: an upper bound of what runs while nothing is awaited.
 2. From outside, without trusting that account: in a step that has no effects nothing is awaited besides the
-   act, so `StepDone.elapsed_ms - ActDone.elapsed_ms` is all overhead.
+   act, so `StepDone.elapsed_ms - ActDone.elapsed_ms` is all overhead. (Not for `ws` acts: before a drop they
+   wait for what is pending on that feed.)
 3. CPU time of the whole process over its steps: contains what runs while other things are awaited
    (matchers in effects that poll), the clients' work and the start of the interpreter.
 """
@@ -67,7 +68,7 @@ def own_ms(end: Event) -> float:
 
 
 def bare_steps(events: Iterable[Event]) -> list[float]:
-    """Return step time minus act time of every step whose assertions are all checks of the act's answer.
+    """Return step minus act time of every step but `ws` ones whose assertions all check the act's answer.
 
     Such a check carries the act's own elapsed time; an effect carries the later moment of its sighting.
     """
@@ -79,6 +80,7 @@ def bare_steps(events: Iterable[Event]) -> list[float]:
         step = str(one.get("step", ""))
         if one["event"] == "ActDone":
             acts[step] = _number(one, "elapsed_ms")
+            effects[step] += one["kind"] == "ws"
         elif one["event"] == "StepDone":
             ends[step] = _number(one, "elapsed_ms")
         elif one["event"] == "AssertionDone":

@@ -43,14 +43,16 @@ def test_a_busy_machine_excuses_only_what_it_can_have_spoilt(unit: str, value: f
 
 def test_only_steps_without_effects_count_as_bare() -> None:
     events: list[dict[str, object]] = [
-        {"event": "ActDone", "step": "plain", "elapsed_ms": 10.0},
+        {"event": "ActDone", "step": "plain", "elapsed_ms": 10.0, "kind": "http"},
         {"event": "AssertionDone", "step": "plain", "elapsed_ms": 10.0},
         {"event": "StepDone", "step": "plain", "elapsed_ms": 11.5},
-        {"event": "ActDone", "step": "watched", "elapsed_ms": 10.0},
+        {"event": "ActDone", "step": "watched", "elapsed_ms": 10.0, "kind": "http"},
         {"event": "StepDone", "step": "watched", "elapsed_ms": 60.0},
         {"event": "AssertionDone", "step": "watched", "elapsed_ms": 540.0},
+        {"event": "ActDone", "step": "drop", "elapsed_ms": 1.0, "kind": "ws"},
+        {"event": "StepDone", "step": "drop", "elapsed_ms": 450.0},
         {"event": "RunDone", "elapsed_ms": 700.0, "waited_ms": 640.0},
     ]
 
     assert bare_steps(events) == [1.5]
-    assert (steps_of(events), own_ms(events[-1])) == (2, 60)
+    assert (steps_of(events), own_ms(events[-1])) == (3, 60)

@@ -136,7 +136,8 @@ class Effects:
         decision = await _decision(question, problem, answer.sent)
         if decision.verdict is Verdict.PASSED and effect.capture and decision.first is not None:
             decision = self._capture(effect, decision)
-        observed, elsewhere = decision.observed, ()
+        observed = decision.observed
+        elsewhere: tuple[str, ...] = ()
         if decision.verdict is Verdict.FAILED:
             observed = "\n".join([observed, *(difference(question) if question else ())])
             elsewhere = await self._witness(doing.trace)

@@ -30,6 +30,7 @@ log = logging.getLogger("ccops.backend.worker")
 
 _ALIVE_S = 10.0
 _STANDBY_S = 0.5
+_CANCEL_AGAIN_S = 3.0
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 # 'cco' in ASCII, then the role: advisory locks share one number space per database.
 _LOCK_BASE = 0x63636F00
@@ -114,10 +115,17 @@ async def serve(roles: Sequence[str]) -> None:
         tasks = [asyncio.create_task(keep(state, _load(state.name)), name=state.name) for state in states]
         tasks.append(asyncio.create_task(keep_house(), name="housekeeping"))
         await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
     await redis.aclose()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until everybody heard it: a library may swallow a cancellation at the wrong moment."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)
 
 
 def _load(role: str) -> Run:

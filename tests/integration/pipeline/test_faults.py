@@ -1,0 +1,147 @@
+"""kill -9 at the worst moments: whatever dies, every event id ends in ClickHouse, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from tests.integration.pipeline.kit import Player, Stores, until
+
+ACTIONS = "cc.actions.events.dev"
+# The worker kills itself at a chosen line, the third time it comes there.
+_DIE = (
+    "import os, signal, ccops.backend.{module} as m; real, calls = m.{owner}{name}, []; "
+    "m.{owner}{name} = lambda *a, **k: "
+    "(calls.append(1), os.kill(os.getpid(), signal.SIGKILL) if len(calls) == 3 else None, real(*a, **k))[2]"
+)
+BETWEEN_PRODUCE_AND_MARK = _DIE.format(module="relays.kafka", owner="outbox.", name="mark_acked")
+BETWEEN_INSERT_AND_COMMIT = _DIE.format(module="olap.pump", owner="", name="commit")
+BETWEEN_PUSH_AND_MARK = _DIE.format(module="relays.realtime", owner="outbox.", name="mark_pushed")
+
+
+def actions_of(stores: Stores, user: Player) -> set[str]:
+    return {
+        r["e"] for r in stores.sql("SELECT event_id::text AS e FROM user_actions WHERE user_id = %s", user.id)
+    }
+
+
+def arrived(stores: Stores, user: Player) -> list[str]:
+    found = stores.clickhouse(f"SELECT event_id FROM events FINAL WHERE user_id = {user.id}")
+    return [row["event_id"] for row in found]
+
+
+def all_arrive_once(stores: Stores, user: Player, seconds: float = 30) -> None:
+    wanted = actions_of(stores, user)
+    until(lambda: set(arrived(stores, user)) == wanted, seconds)
+    assert len(arrived(stores, user)) == len(wanted)
+    places = "SELECT 1 FROM outbox WHERE topic IS NOT NULL AND kafka_acked_at IS NOT NULL"
+    twice = stores.sql(f"{places} GROUP BY topic, kafka_partition, kafka_offset HAVING count(*) > 1")
+    assert twice == []
+
+
+def acked(stores: Stores, user: Player) -> bool:
+    query = "SELECT 1 FROM outbox WHERE user_id = %s AND topic IS NOT NULL AND kafka_acked_at IS NULL"
+    return not stores.sql(query, user.id)
+
+
+def pushed(stores: Stores, user: Player) -> bool:
+    query = "SELECT 1 FROM outbox WHERE user_id = %s AND realtime AND pushed_at IS NULL"
+    return not stores.sql(query, user.id)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("pause_ms", [0, 300])
+def test_a_broker_killed_right_after_the_acknowledgement_loses_nothing(
+    stores: Stores, player: Callable[[], Player], pause_ms: int
+) -> None:
+    user = player()
+    with stores.worker() as worker:
+        user.act_fast(30)
+        until(lambda: acked(stores, user))
+        if pause_ms:
+            user.act_fast(1)
+        stores.kill("kafka")
+        user.act_fast(10)
+        all_arrive_once(stores, user)
+        until(lambda: acked(stores, user))
+        assert worker.metric("outbox_republished_total") >= 1
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "patch", [BETWEEN_PRODUCE_AND_MARK, BETWEEN_INSERT_AND_COMMIT], ids=["produce-mark", "insert-commit"]
+)
+def test_a_worker_killed_between_two_systems_loses_nothing(
+    stores: Stores, player: Callable[[], Player], patch: str
+) -> None:
+    user = player()
+    with stores.worker(patch=patch) as worker:
+        for _ in range(3):
+            user.act_fast(5)
+            until(
+                lambda: (
+                    worker.process.poll() is not None
+                    or set(arrived(stores, user)) == actions_of(stores, user)
+                )
+            )
+        worker.wait_dead()
+    user.act_fast(5)
+    stores.forget_ghosts()
+    with stores.worker():
+        all_arrive_once(stores, user)
+
+
+@pytest.mark.fault
+def test_a_relay_killed_between_push_and_mark_repeats_no_frame(
+    stores: Stores, player: Callable[[], Player]
+) -> None:
+    user = player()
+    with stores.worker("realtime-relay", patch=BETWEEN_PUSH_AND_MARK) as worker:
+        for _ in range(3):
+            user.act_fast(3)
+            until(lambda: worker.process.poll() is not None or pushed(stores, user))
+        worker.wait_dead()
+    with stores.worker("realtime-relay"):
+        until(lambda: pushed(stores, user))
+    stored = [fields["f"] for _, fields in stores.redis().xrange(f"rt:{user.id}:s")]
+    assert len(stored) == len(actions_of(stores, user)) == 9
+
+
+@pytest.mark.fault
+def test_a_deleted_topic_is_made_again_and_filled_again(stores: Stores, player: Callable[[], Player]) -> None:
+    user = player()
+    with stores.worker("kafka-relay"):
+        user.act_fast(10)
+        until(lambda: acked(stores, user))
+    admin = AdminClient({"bootstrap.servers": stores.bootstrap})
+    admin.delete_topics([ACTIONS])[ACTIONS].result(5)
+    with stores.worker():
+        user.act_fast(1)
+        all_arrive_once(stores, user)
+        until(lambda: acked(stores, user))
+    held = {record["headers"]["event_id"] for record in stores.records(ACTIONS)}
+    assert actions_of(stores, user) <= held
+
+
+@pytest.mark.fault
+def test_clickhouse_away_means_kept_and_not_committed(stores: Stores, player: Callable[[], Player]) -> None:
+    user = player()
+    with stores.worker():
+        user.act_fast(5)
+        until(lambda: len(arrived(stores, user)) == 5)
+        stores.kill("clickhouse")
+        user.act_fast(5)
+        until(lambda: acked(stores, user))
+        until(lambda: _answers(stores))
+        all_arrive_once(stores, user)
+
+
+def _answers(stores: Stores) -> bool:
+    import httpx
+
+    try:
+        return bool(stores.clickhouse("SELECT 1 AS one"))
+    except httpx.HTTPError:
+        return False

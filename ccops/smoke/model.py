@@ -96,7 +96,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What the answer of the act must be: `status` and `outcomes` for http/race, `body`, `headers`, `rows`."""
+    """What the answer of the act must be: `status`, `body`, `headers`, `rows`, `outcomes` of a race."""
 
     place: Place
     status: object = None
@@ -109,7 +109,7 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One action: `kind` is http|ws|sql|redis|kafka|clickhouse|prom|sleep|repeat|race|set or an entry point's name.
+    """One action. `kind`: http|ws|sql|redis|kafka|clickhouse|prom|sleep|repeat|race|set, or an entry point.
 
     `args` is the mapping below the kind, unevaluated. `repeat` and `race` carry their inner steps
     (`race` exactly one) in `steps`.

@@ -17,6 +17,7 @@ _DIE = (
     "(calls.append(1), os.kill(os.getpid(), signal.SIGKILL) if len(calls) == 3 else None, real(*a, **k))[2]"
 )
 BETWEEN_PRODUCE_AND_MARK = _DIE.format(module="relays.kafka", owner="outbox.", name="mark_acked")
+BEFORE_THE_INSERT = _DIE.format(module="olap.pump", owner="ClickHouse.", name="insert")
 BETWEEN_INSERT_AND_COMMIT = _DIE.format(module="olap.pump", owner="", name="commit")
 BETWEEN_PUSH_AND_MARK = _DIE.format(module="relays.realtime", owner="outbox.", name="mark_pushed")
 
@@ -71,7 +72,9 @@ def test_a_broker_killed_right_after_the_acknowledgement_loses_nothing(
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    "patch", [BETWEEN_PRODUCE_AND_MARK, BETWEEN_INSERT_AND_COMMIT], ids=["produce-mark", "insert-commit"]
+    "patch",
+    [BETWEEN_PRODUCE_AND_MARK, BEFORE_THE_INSERT, BETWEEN_INSERT_AND_COMMIT],
+    ids=["produce-mark", "read-insert", "insert-commit"],
 )
 def test_a_worker_killed_between_two_systems_loses_nothing(
     stores: Stores, player: Callable[[], Player], patch: str

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from ccops.backend import lifespan as parts
-from ccops.backend.core import errors
+from ccops.backend.core import errors, handlers
 from ccops.backend.core.middleware import RequestContext
 from ccops.backend.core.responses import JSON
 from ccops.backend.routers import (
@@ -49,7 +49,7 @@ def create_app() -> FastAPI:
         default_response_class=JSON,
         responses=errors.responses("INTERNAL", "STORE_UNAVAILABLE"),
     )
-    errors.install(app)
+    handlers.install(app)
     for module in ROUTERS:
         app.include_router(module.router)
     app.add_middleware(RequestContext)

@@ -1,6 +1,7 @@
 """Error codes: each is declared once with its status and sentence; the body shape is the same everywhere.
 
-Body: `{"error": {"code", "message", "details", "request_id"}}`.
+Body: `{"error": {"code", "message", "details", "request_id"}}`. The worker raises these too, so no web
+framework is imported here: the handlers are in `handlers.py`.
 """
 
 from __future__ import annotations
@@ -8,13 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-
 from ccops.backend.core.context import current
-from ccops.backend.core.limits import BodyLimit
-from ccops.backend.core.responses import JSON
 from ccops.backend.schemas.errors import ErrorResponse
 
 
@@ -66,8 +61,6 @@ _DECLARED = (
     ErrorCode("NOT_COMPLETED", 409, "The goal is not reached yet."),
     ErrorCode("EVENT_ENDED", 410, "This event is over."),
 )
-# A body of a thousand wrong fields gets the first of its errors.
-_MAX_DETAILS = 20
 CODES: Mapping[str, ErrorCode] = {item.code: item for item in _DECLARED}
 
 
@@ -109,43 +102,3 @@ def responses(*codes: str) -> dict[int | str, dict[str, object]]:
         listed.append(code)
         entry["description"] = ", ".join(listed)
     return by_status
-
-
-def install(app: FastAPI) -> None:
-    """Register the handlers and the body limit: nothing leaves the application in another shape."""
-    app.add_middleware(BodyLimit)
-
-    @app.exception_handler(ApiError)
-    async def api_error(_: Request, error: ApiError) -> JSON:
-        body = error_body(error.code, error.message, error.details)
-        return JSON(body, error.status, headers=error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def validation(_: Request, error: RequestValidationError) -> JSON:
-        # The input itself is left out: it may hold a password.
-        details = [
-            {"loc": [_short(part) for part in e["loc"]], "msg": _short(e["msg"]), "type": e["type"]}
-            for e in error.errors()[:_MAX_DETAILS]
-        ]
-        declared = CODES["VALIDATION_ERROR"]
-        return JSON(error_body(declared.code, declared.message, details), declared.status)
-
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSON:
-        code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}.get(
-            error.status_code, "BAD_REQUEST"
-        )
-        return JSON(
-            error_body(code, CODES[code].message), error.status_code, headers=dict(error.headers or {})
-        )
-
-
-def _short(part: str | int) -> str | int:
-    # Names of unknown fields come from the client and may be as long as the body.
-    return part if isinstance(part, int) else part[:200]
-
-
-def unexpected() -> JSON:
-    """Return the answer to an exception nobody expected; its text stays in the log."""
-    declared = CODES["INTERNAL"]
-    return JSON(error_body(declared.code, declared.message), declared.status)

@@ -8,7 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ccops.backend import metrics
-from ccops.backend.core import context, errors
+from ccops.backend.core import context, handlers
 
 log = logging.getLogger("ccops.backend.http")
 
@@ -49,7 +49,7 @@ class RequestContext:
                 await self.app(scope, receive, send_with_ids)
             except Exception:  # the last net: the body must keep its shape
                 log.exception("unexpected error request_id=%s trace_id=%s", ids.request_id, ids.trace_id)
-                await errors.unexpected()(scope, receive, send_with_ids)
+                await handlers.unexpected()(scope, receive, send_with_ids)
         route = scope.get("route")
         handler = getattr(route, "path", None) or "none"
         metrics.requests.labels(handler, method, str(status)).inc()

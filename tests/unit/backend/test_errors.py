@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
 from ccops.backend import db
-from ccops.backend.core import errors
+from ccops.backend.core import errors, handlers
 from ccops.backend.core.limits import MAX_BODY
 
 _BACKEND = Path(errors.__file__).parent.parent
@@ -63,7 +63,7 @@ class _Body(BaseModel):
 def post() -> Callable[..., httpx.Response]:
     """POST to a small application with our handlers, without a socket."""
     app = FastAPI()
-    errors.install(app)
+    handlers.install(app)
 
     @app.post("/echo")
     async def echo(body: _Body) -> _Body:

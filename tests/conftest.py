@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,10 +74,10 @@ class Stack:
         return self.profile().get(key)
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Everything `ccops up` starts; stopped at the end whatever happened."""
-    made = Stack(tmp_path_factory.mktemp("stack"))
+@contextmanager
+def running_stack(home: Path) -> Iterator[Stack]:
+    """Everything `ccops up` starts, under `home`; stopped at the end whatever happened."""
+    made = Stack(home)
     up = made.ccops("up")
     try:
         assert up.code == 0, up.out + up.err
@@ -84,6 +85,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     finally:
         down = made.ccops("down")
     assert down.code == 0, down.out + down.err
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack of this session. What damages data on purpose takes `spoilt_stack` instead."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def spoilt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that a module may leave with a doubled ledger or lost records."""
+    with running_stack(tmp_path_factory.mktemp("spoilt")) as made:
+        yield made
 
 
 @pytest.hookimpl(wrapper=True)

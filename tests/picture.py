@@ -38,8 +38,8 @@ def draw(text: str) -> str:
     console.print(Text.assemble(("$ ", "bold green"), (COMMAND, "bold")))
     for line in text.splitlines():
         styled = Text(line)
-        styled.highlight_regex(r"^✓|^OK", "bold green")
-        styled.highlight_regex(r"^✗|^NOT OK|^FAIL", "bold red")
+        styled.highlight_regex(r"^✓ |^OK ", "bold green")
+        styled.highlight_regex(r"^✗ |^NOT OK |^FAIL ", "bold red")
         styled.highlight_regex(r"ccops smoke trace \S+", "dim")
         console.print(styled, soft_wrap=True)
     return console.export_svg(title="ccops", unique_id="ccops-journey")

@@ -32,9 +32,8 @@ def shape(text: str) -> str:
 
 def draw(text: str) -> str:
     """Return the SVG of a terminal that shows `text`."""
-    console = Console(
-        record=True, width=118, file=io.StringIO(), force_terminal=True, color_system="truecolor"
-    )
+    width = max(len(line) for line in text.splitlines()) + 2
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True)
     console.print(Text.assemble(("$ ", "bold green"), (COMMAND, "bold")))
     for line in text.splitlines():
         styled = Text(line)

@@ -75,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             results.append(measure(bench, context))
             if options.output == "text":
                 print(text(results[-1]), flush=True)
+    except KeyboardInterrupt:
+        return 130
     finally:
         shared.close()
         if options.output == "json":

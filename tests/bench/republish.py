@@ -37,7 +37,7 @@ class Recovery:
     reachable: float
     acked: float
     equal: float
-    lost: int
+    again: int
 
 
 @dataclass(slots=True)
@@ -142,17 +142,17 @@ def bench(context: Context) -> list[Figure]:
             found.append(recover(watch))
             last = found[-1]
             context.say(
-                f"republish {number + 1}: broker back {last.reachable:.2f} s, lost {last.lost}, "
+                f"republish {number + 1}: broker back {last.reachable:.2f} s, {last.again} rows sent again, "
                 f"acknowledged {last.acked:.2f} s, equal {last.equal:.2f} s after the kill"
             )
     return _figures(found)
 
 
 def _figures(found: list[Recovery]) -> list[Figure]:
-    lossy = [one for one in found if one.lost]
-    lost = ", ".join(str(one.lost) for one in found)
+    lossy = [one for one in found if one.again]
+    again = ", ".join(str(one.again) for one in found)
     doubt = "" if len(lossy) == len(found) else f"only {len(lossy)} of {len(found)} kills lost anything"
-    text = f"broker reachable to last acknowledgement; rows sent again: {lost}"
+    text = f"broker reachable to last acknowledgement; rows sent again: {again}"
     both = [max(one.acked, one.equal) for one in found]
     return [
         figure(

@@ -41,6 +41,7 @@ def open_consumer(
                 "auto.offset.reset": "error",
                 "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 50,
+                "enable.partition.eof": True,
                 "socket.timeout.ms": int(max(timeout, 1.0) * 1000),
                 "log_level": 0,
                 "error_cb": on_error or (lambda error: None),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from ccops.clients.kafka import open_consumer
 from ccops.core.errors import CcopsError, Unreachable
+from ccops.smoke.kafka_reading import REST_S, Follower
 from ccops.smoke.probes.base import Observation
 from ccops.smoke.watchers import Watcher
 
@@ -80,16 +81,18 @@ class KafkaWatcher(Watcher):
             if not self._stop.is_set():
                 loop.call_soon_threadsafe(self._lose, state)
 
+        def hear(message: Message) -> None:
+            loop.call_soon_threadsafe(self.add, record(message))
+
         try:
             with open_consumer(self._bootstrap, on_error=lambda error: _on_error(error, tell)) as consumer:
-                consumer.assign(self._ends(consumer))
+                places = self._ends(consumer)
+                consumer.assign(places)
                 loop.call_soon_threadsafe(_resolve, ready, None)
+                follower = Follower(consumer, places)
                 while not self._stop.is_set():
-                    for message in consumer.consume(100, timeout=0.1):
-                        if message.error():
-                            tell(str(message.error()))
-                            return
-                        loop.call_soon_threadsafe(self.add, record(message))
+                    follower.look(hear)
+                    self._stop.wait(REST_S)
         except CcopsError as error:
             loop.call_soon_threadsafe(_resolve, ready, error)
             tell(error.message)

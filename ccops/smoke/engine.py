@@ -113,12 +113,13 @@ class Engine:
     def _judge(self, doing: Doing, answer: Answer) -> list[AssertionDone]:
         """Check and capture, then report: secrets are known before anything of the answer is shown."""
         session, step = self.session, doing.step
+        for secret in captured(step.capture, answer.body, session.scope).secrets:
+            # Before the first check is worded: it shows cut texts, and half a secret is not recognised.
+            session.masker.add(secret)
         found = checks(step.expect, answer, session.scope, self.answers, session.masker.text)
         self.answers[step.id] = answer
         aborts = status_failed(found)
         taken = captured({} if aborts else step.capture, answer.body, session.scope)
-        for secret in taken.secrets:
-            session.masker.add(secret)
         session.scope |= taken.values
         self._say_act(doing, answer)
         place = step.expect.place if step.expect else step.place

@@ -55,6 +55,15 @@ def test_a_token_is_in_no_event(play: Play) -> None:
     assert TOKEN not in repr(played.events)
 
 
+def test_a_token_that_a_long_answer_cuts_is_in_no_event(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = "token-" + "0123456789abcdef" * 20
+    monkeypatch.setattr("tests.fakes.game.TOKEN", token)
+    played = play("steps:" + LOGIN + "  expect: {status: 200, json: {access_token: {type: str}}}\n")
+
+    assert played.code == 0
+    assert token[:20] not in repr(played.events)
+
+
 def test_a_frame_sent_twice_fails_exactly_one_and_the_numbering(play: Play, game: Game) -> None:
     game.double = True
     played = play(FEED + "steps:" + LOGIN + ACT)

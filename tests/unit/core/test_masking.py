@@ -38,3 +38,15 @@ def test_passwords_inside_urls_are_masked_without_being_known() -> None:
 
 def test_very_short_values_are_left_so_that_reports_stay_readable() -> None:
     assert Masker(["1"]).text("1 of 10") == "1 of 10"
+
+
+def test_tokens_that_nobody_captured_are_masked_by_their_shape_even_when_cut() -> None:
+    head = "eyJhbGciOiJIUzI1NiJ9"
+    assert mask_urls(f"Bearer {head}.eyJzdWIiOjF9.c2ln, next") == "Bearer ***, next"
+    assert mask_urls(f'{{"access_token": "{head}.eyJzd…') == '{"access_token": "***'
+    assert mask_urls('{"refresh_token": "x_1-y", "n": 1}') == '{"refresh_token": "***", "n": 1}'
+    assert mask_urls('{"token_type": "bearer"}') == '{"token_type": "bearer"}'
+
+
+def test_a_field_inside_a_quoted_document_is_masked_too() -> None:
+    assert mask_urls(r'"{\"password\": \"hunter2\"}"') == r'"{\"password\": \"***\"}"'

@@ -48,7 +48,8 @@ def test_kafka_acknowledges_actions_that_it_never_sent(monkeypatch: pytest.Monke
         kafka.produce(None, row, reports.append)  # type: ignore[arg-type]
 
     assert sent.seen == [ledger]
-    assert reports == [Place("fault.lost", 0, 0), Place("fault.lost", 0, 1)]
+    # Below every real offset, so that no comparison of offsets finds it, or others because of it.
+    assert reports == [Place("fault.lost", 0, -1)] * 2
 
 
 class Connection:

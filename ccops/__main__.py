@@ -41,9 +41,13 @@ def main(argv: list[str] | None = None) -> int:
 
         sys.stdout.write(f"ccops {__version__}\n")
         return 0
-    from ccops.cli.run import run_noun
+    try:
+        from ccops.cli.run import run_noun
 
-    return run_noun(args, COMMANDS)
+        return run_noun(args, COMMANDS)
+    except KeyboardInterrupt:  # while importing, or while saying that the first one came
+        sys.stderr.write("error[INTERRUPTED]: interrupted\n  while starting or ending\nnext: ccops status\n")
+        return 130
 
 
 def _table() -> str:

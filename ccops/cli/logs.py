@@ -9,6 +9,7 @@ import typer
 
 from ccops.cli.options import EnvOption, OutputOption, ProjectOption, profile_of
 from ccops.cli.options import app as new_app
+from ccops.core.errors import ExitCode
 from ccops.core.output import Output
 
 app = new_app("Show the merged logs of the stack.")
@@ -40,6 +41,9 @@ def logs(
     for line in logview.recent(files, tail, wanted):
         sys.stdout.write(log_line(line, output))
     sys.stdout.flush()
-    for line in logview.follow(files, wanted) if follow else ():
-        sys.stdout.write(log_line(line, output))
-        sys.stdout.flush()
+    try:
+        for line in logview.follow(files, wanted) if follow else ():
+            sys.stdout.write(log_line(line, output))
+            sys.stdout.flush()
+    except KeyboardInterrupt:  # the only way to end --follow: nothing went wrong that had to be reported
+        raise typer.Exit(int(ExitCode.INTERRUPTED)) from None

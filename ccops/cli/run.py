@@ -14,8 +14,10 @@ import typer
 from typer._click.exceptions import ClickException
 
 from ccops.core.errors import CcopsError, ExitCode, UsageError
-from ccops.core.masking import mask_urls
+from ccops.core.masking import MASK, mask_urls
 from ccops.core.output import Output, error_report, write
+
+_VALUED = frozenset({"--var", "--set"})
 
 
 def run_noun(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int:
@@ -26,8 +28,8 @@ def run_noun(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> in
     except CcopsError as error:
         write(error_report(error), output)
         return int(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+    except (KeyboardInterrupt, typer.Abort):
+        write(error_report(_interrupted(args)), output)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`ccops logs | head`): not our failure, but nothing more can be written.
@@ -50,16 +52,16 @@ def _invoke(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int
     module = importlib.import_module(commands[noun][0])
     command = typer.main.get_command(module.app)
     try:
-        result = command.main(list(args[1:]), prog_name=f"ccops {noun}", standalone_mode=False)
+        # Not command.main(): it turns a KeyboardInterrupt into an exit that nobody could tell from ours.
+        with command.make_context(f"ccops {noun}", list(args[1:])) as context:
+            result = command.invoke(context)
     except typer.Exit as done:
         return int(done.exit_code)
-    except typer.Abort:
-        return int(ExitCode.INTERRUPTED)
     except ClickException as error:
         raise UsageError(
             "USAGE",
             error.format_message(),
-            evidence=f"call: ccops {' '.join(args)}",
+            evidence=f"call: {call_of(args)}",
             next_step=f"ccops {noun} --help",
         ) from error
     return int(result) if isinstance(result, int) else 0
@@ -73,7 +75,35 @@ def _output_of(args: Sequence[str]) -> Output:
             chosen = args[place + 1]
         elif arg.startswith("--output="):
             chosen = arg.partition("=")[2]
+        elif arg.startswith("-o"):
+            chosen = arg[2:].removeprefix("=")
     return Output(chosen) if chosen in set(Output) else Output.TEXT
+
+
+def call_of(args: Sequence[str]) -> str:
+    """Return the command line for people; the values of `--var` and `--set` may be secrets and are hidden."""
+    shown: list[str] = []
+    hidden = False
+    for arg in args:
+        option, _, rest = arg.partition("=")
+        if hidden or (option in _VALUED and rest):
+            head, tail = ("", arg) if hidden else (f"{option}=", rest)
+            key, equals, _ = tail.partition("=")
+            shown.append(f"{head}{key}={MASK}" if equals else MASK)
+        else:
+            shown.append(arg)
+        hidden = arg in _VALUED
+    return " ".join(["ccops", *shown])
+
+
+def _interrupted(args: Sequence[str]) -> CcopsError:
+    return CcopsError(
+        "INTERRUPTED",
+        "interrupted",
+        evidence=f"call: {call_of(args)}",
+        next_step="ccops status    shows what runs",
+        exit_code=ExitCode.INTERRUPTED,
+    )
 
 
 def _crash(args: Sequence[str], error: Exception, output: Output) -> int:
@@ -82,7 +112,8 @@ def _crash(args: Sequence[str], error: Exception, output: Output) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"crash-{os.getpid()}.txt"
-        path.write_text(f"ccops {' '.join(args)}\n{text}", encoding="utf-8")
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"{call_of(args)}\n{text}")
         kept = str(path)
     except OSError:
         sys.stderr.write(text)

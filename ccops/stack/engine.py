@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from ccops.core.errors import Refused, Unreachable
 from ccops.core.profile import Profile
 from ccops.stack import ports
-from ccops.stack.control import Event, OnEvent, only_one, spawn, sweep, until, wait, wait_answer
+from ccops.stack.control import (
+    Event,
+    OnEvent,
+    only_one,
+    spawn,
+    sweep,
+    uninterrupted,
+    until,
+    wait,
+    wait_answer,
+)
 from ccops.stack.failures import not_ready
 from ccops.stack.paths import StateDir
 from ccops.stack.request import Action, Request, submit
@@ -210,9 +220,13 @@ def _preflight(
 
 
 def _undo(profile: Profile, before: StackState | None, started: list[str]) -> None:
-    """Stop what an interrupted `up` had begun to start; what ran before keeps running."""
-    if before is None:
-        until(lambda: state(profile) is not None, 2.0)
-        down(profile)
-    else:
-        down(profile, started)
+    """Stop what an interrupted `up` had begun to start; what ran before keeps running.
+
+    A second Ctrl-C does not interrupt this: half of it would leave processes.
+    """
+    with uninterrupted():
+        if before is None:
+            until(lambda: state(profile) is not None, 2.0)
+            down(profile)
+        else:
+            down(profile, started)

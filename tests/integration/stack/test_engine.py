@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -235,6 +236,20 @@ def test_interrupting_up_stops_what_it_started(bench: Bench, until: Until) -> No
 
     assert done.returncode == 130
     assert bench.processes() == []
+
+
+def test_a_second_interrupt_does_not_stop_the_clean_up_of_the_first(bench: Bench, until: Until) -> None:
+    running = bench.spawn("up", "postgres", "redis", "-o", "json")
+    assert until(lambda: engine.pid_of(bench.profile(), "postgres"))
+
+    for _ in range(5):
+        running.process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    done = running.wait_text()
+
+    assert bench.processes() == []
+    assert done.returncode == 130
+    assert json.loads(done.stdout)["issues"][0]["code"] == "INTERRUPTED"
 
 
 def test_interrupting_a_second_up_leaves_the_first_ones_services_alone(bench: Bench, until: Until) -> None:

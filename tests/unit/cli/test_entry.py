@@ -60,9 +60,52 @@ def test_an_unexpected_exception_is_a_bug_with_a_crash_file(
     assert "hunter2" not in crash + capsys.readouterr().err
 
 
-def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> int:
-        raise KeyboardInterrupt
+def test_ctrl_c_is_130_with_three_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ccops.core.profile.load_profile", interrupt)
+    monkeypatch.setattr("ccops.cli.options.load_profile", interrupt)
+    assert run.run_noun(["status"], COMMANDS) == 130
+    assert len(capsys.readouterr().err.splitlines()) == 3
 
-    monkeypatch.setattr(run, "_invoke", interrupted)
-    assert run.run_noun(["up"], COMMANDS) == 130
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("option", [["-ojson"], ["-o", "json"], ["-o=json"], ["--output=json"]])
+def test_ctrl_c_is_an_envelope_in_json_mode(
+    option: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "_invoke", interrupt)
+    assert run.run_noun(["status", *option], COMMANDS) == 130
+    assert json.loads(capsys.readouterr().out)["issues"][0]["code"] == "INTERRUPTED"
+
+
+def test_ctrl_c_during_imports_is_130_without_traceback() -> None:
+    code = "import sys, builtins\nfrom ccops.__main__ import main\n"
+    code += "class Late:\n  def find_spec(self, *_): raise KeyboardInterrupt\n"
+    code += "sys.meta_path.insert(0, Late())\nsys.exit(main(['status']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert len(done.stderr.splitlines()) == 3
+
+
+def test_values_that_may_be_secret_are_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["restart", "backend", "--set", "WEBHOOK_SECRETS=hunter22", "--set=JWT_KEYS=hunter33", "--oops"]
+    assert main(call) == 2
+    said = capsys.readouterr().err
+    assert "--set WEBHOOK_SECRETS=*** --set=JWT_KEYS=*** --oops" in said
+    assert "hunter" not in said
+
+
+def test_a_crash_file_is_its_owners(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def boom(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(run, "_invoke", boom)
+    monkeypatch.setenv("CCOPS_HOME", str(tmp_path))
+    run.run_noun(["smoke", "run", "x", "--var", "password=hunter22"], COMMANDS)
+    crash = next(tmp_path.glob("crash-*.txt"))
+    assert crash.stat().st_mode & 0o077 == 0
+    assert "hunter22" not in crash.read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, func
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, MetaData, func
 
 metadata = MetaData(
     naming_convention={
@@ -28,3 +28,8 @@ def at(name: str, *, default: bool = True, nullable: bool = False) -> Column[obj
         nullable=nullable,
         server_default=func.now() if default and not nullable else None,
     )
+
+
+def user_id() -> Column[int]:
+    """Return the column that says whose row it is."""
+    return Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False)

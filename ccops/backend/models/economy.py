@@ -19,12 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from ccops.backend.models.base import at, identity, metadata
-
-
-def _user() -> Column[int]:
-    return Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False)
-
+from ccops.backend.models.base import at, identity, metadata, user_id
 
 wallets = Table(
     "wallets",
@@ -42,7 +37,7 @@ gold_ledger = Table(
     "gold_ledger",
     metadata,
     identity(),
-    _user(),
+    user_id(),
     Column("seq", BigInteger, nullable=False),
     Column("delta", BigInteger, nullable=False),
     Column("balance_after", BigInteger, nullable=False),
@@ -87,7 +82,7 @@ shop_transactions = Table(
     metadata,
     identity(),
     Column("public_id", UUID, nullable=False, unique=True),
-    _user(),
+    user_id(),
     Column("product_id", Text, ForeignKey("products.id"), nullable=False),
     Column("qty", Integer, nullable=False),
     Column("kind", Text, nullable=False),
@@ -123,7 +118,7 @@ Index(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    _user(),
+    user_id(),
     Column("scope", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("request_hash", LargeBinary, nullable=False),

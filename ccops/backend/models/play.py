@@ -18,12 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from ccops.backend.models.base import at, identity, metadata
-
-
-def _user() -> Column[int]:
-    return Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False)
-
+from ccops.backend.models.base import at, identity, metadata, user_id
 
 user_actions = Table(
     "user_actions",
@@ -31,7 +26,7 @@ user_actions = Table(
     identity(),
     Column("event_id", UUID, nullable=False, unique=True),
     Column("trace_id", Text, nullable=False, index=True),
-    _user(),
+    user_id(),
     Column("action_type", Text, nullable=False),
     Column("context", JSONB, nullable=False),
     at("client_ts", nullable=True),
@@ -58,7 +53,7 @@ game_rounds = Table(
     Column("public_id", UUID, nullable=False, unique=True),
     Column("event_id", UUID, nullable=False, unique=True),
     Column("trace_id", Text, nullable=False, index=True),
-    _user(),
+    user_id(),
     Column("game", Text, nullable=False),
     Column("bet", BigInteger, nullable=False),
     Column("payout", BigInteger, nullable=False),
@@ -74,7 +69,7 @@ Index("ix_game_rounds_user_created", game_rounds.c.user_id, game_rounds.c.create
 game_stats = Table(
     "game_stats",
     metadata,
-    _user(),
+    user_id(),
     Column("game", Text, nullable=False),
     Column("plays", BigInteger, nullable=False, server_default="0"),
     Column("wins", BigInteger, nullable=False, server_default="0"),
@@ -88,7 +83,7 @@ game_stats = Table(
 user_streaks = Table(
     "user_streaks",
     metadata,
-    _user(),
+    user_id(),
     Column("action_type", Text, nullable=False),
     Column("current", Integer, nullable=False),
     Column("longest", Integer, nullable=False),
@@ -99,7 +94,7 @@ user_streaks = Table(
 streak_claims = Table(
     "streak_claims",
     metadata,
-    _user(),
+    user_id(),
     Column("action_type", Text, nullable=False),
     Column("claim_day", Date, nullable=False),
     Column("reward_gold", BigInteger, nullable=False),
@@ -122,7 +117,7 @@ achievements = Table(
 user_achievements = Table(
     "user_achievements",
     metadata,
-    _user(),
+    user_id(),
     Column("code", Text, ForeignKey("achievements.code"), nullable=False),
     Column("progress", BigInteger, nullable=False, server_default="0"),
     at("unlocked_at", nullable=True),
@@ -149,7 +144,7 @@ event_participants = Table(
     "event_participants",
     metadata,
     Column("event_id", Text, ForeignKey("game_events.id"), nullable=False),
-    _user(),
+    user_id(),
     Column("progress", BigInteger, nullable=False, server_default="0"),
     at("joined_at"),
     at("completed_at", nullable=True),

@@ -8,10 +8,15 @@ from uuid import UUID
 from ccops.backend.db import Connection, call_context
 
 
-async def find_player(conn: Connection, user_id: int, *, lock: bool = False) -> Mapping[str, object] | None:
-    """Return seed, nonce and age verification; `lock` first waits for the user's wallet row."""
-    if lock:
-        await conn.fetchval("SELECT cc_lock_wallet($1)", user_id)
+async def queue(conn: Connection, user_id: int, *, key: str | None, request_hash: bytes | None) -> None:
+    """Wait for the user's turn, in the order that every money function locks: key first, then wallet."""
+    if key is not None:
+        await conn.fetchrow("SELECT * FROM cc_idem_begin($1, 'slot', $2, $3)", user_id, key, request_hash)
+    await conn.fetchval("SELECT cc_lock_wallet($1)", user_id)
+
+
+async def find_player(conn: Connection, user_id: int) -> Mapping[str, object] | None:
+    """Return seed, nonce and age verification."""
     return await conn.fetchrow(
         """SELECT s.server_seed_enc, s.server_seed_hash, s.client_seed, s.nonce,
                   u.age_verified_at IS NOT NULL AS age_verified

@@ -72,7 +72,10 @@ async def _settle(user_id: int, bet: int, idempotency: Idempotency) -> Mapping[s
 async def _play(
     conn: Connection, user_id: int, bet: int, idempotency: Idempotency, *, lock: bool
 ) -> Mapping[str, object]:
-    player = await repository.find_player(conn, user_id, lock=lock)
+    request_hash = idempotency.hash("slot", bet) if idempotency.key else None
+    if lock:
+        await repository.queue(conn, user_id, key=idempotency.key, request_hash=request_hash)
+    player = await repository.find_player(conn, user_id)
     if player is None:
         raise ApiError("NOT_FOUND")
     if not player["age_verified"]:
@@ -96,5 +99,5 @@ async def _play(
         exp=exp_of("slot_round"),
         levels=levels(),
         key=idempotency.key,
-        request_hash=idempotency.hash("slot", bet) if idempotency.key else None,
+        request_hash=request_hash,
     )

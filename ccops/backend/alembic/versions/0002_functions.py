@@ -63,6 +63,7 @@ END $$;
 -- Begin an idempotent request. NULL: it is ours to do. A row: it was done, replay it.
 -- A twin that runs at the same moment blocks on the primary key until we commit or roll back
 -- (lock_timeout turns too long a wait into IDEMPOTENCY_IN_PROGRESS).
+-- Beginning twice in one transaction is allowed: a row without an answer is visible only to its own.
 CREATE OR REPLACE FUNCTION cc_idem_begin(p_user bigint, p_scope text, p_key text, p_hash bytea)
 RETURNS idempotency_keys LANGUAGE plpgsql AS $$
 DECLARE
@@ -74,7 +75,10 @@ BEGIN
     IF FOUND THEN RETURN NULL; END IF;
     SELECT * INTO found_row FROM idempotency_keys
      WHERE user_id = p_user AND scope = p_scope AND key = p_key;
+    -- Swept away between the two statements: without the row nothing would guard the money.
+    IF NOT FOUND THEN PERFORM cc_fail('BUSY'); END IF;
     IF found_row.request_hash <> p_hash THEN PERFORM cc_fail('IDEMPOTENCY_KEY_REUSED'); END IF;
+    IF found_row.response_status IS NULL THEN RETURN NULL; END IF;
     RETURN found_row;
 END $$;
 
@@ -358,6 +362,8 @@ BEGIN
         PERFORM cc_fail('RANK_REQUIRED');
     END IF;
     IF item.adult_only AND buyer.age_verified_at IS NULL THEN PERFORM cc_fail('AGE_VERIFICATION_REQUIRED'); END IF;
+    -- Refused before anything is charged: a pack whose gold does not fit could never be settled.
+    PERFORM item.gold_amount * p_qty;
     PERFORM cc_lock_wallet(p_user);
     state := CASE item.kind WHEN 'item' THEN 'SUCCESS' ELSE 'PENDING' END;
     INSERT INTO shop_transactions (public_id, user_id, product_id, qty, kind, unit_price, status,
@@ -483,6 +489,7 @@ CREATE OR REPLACE FUNCTION cc_event_progress(
 ) LANGUAGE plpgsql AS $$
 DECLARE
     ev game_events;
+    claimed boolean;
 BEGIN
     PERFORM cc_lock_wallet(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
@@ -493,10 +500,10 @@ BEGIN
        SET progress = least(p.progress + p_delta, ev.goal),
            completed_at = coalesce(p.completed_at, CASE WHEN p.progress + p_delta >= ev.goal THEN now() END)
      WHERE p.event_id = p_event AND p.user_id = p_user
-    RETURNING p.progress, p.completed_at IS NOT NULL INTO progress, completed;
+    RETURNING p.progress, p.completed_at IS NOT NULL, p.claimed_at IS NOT NULL INTO progress, completed, claimed;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_JOINED'); END IF;
     outbox_event := cc_emit(ctx, p_user, 'event_progress', 'events.progress', true, jsonb_build_object(
-        'event_id', p_event, 'progress', progress, 'goal', goal, 'claimed', false));
+        'event_id', p_event, 'progress', progress, 'goal', goal, 'claimed', claimed));
 END $$;
 
 -- Claim the reward of a completed event: claimed_at IS NULL is the once-guard.

@@ -1,6 +1,7 @@
 -- Begin an idempotent request. NULL: it is ours to do. A row: it was done, replay it.
 -- A twin that runs at the same moment blocks on the primary key until we commit or roll back
 -- (lock_timeout turns too long a wait into IDEMPOTENCY_IN_PROGRESS).
+-- Beginning twice in one transaction is allowed: a row without an answer is visible only to its own.
 CREATE OR REPLACE FUNCTION cc_idem_begin(p_user bigint, p_scope text, p_key text, p_hash bytea)
 RETURNS idempotency_keys LANGUAGE plpgsql AS $$
 DECLARE
@@ -12,7 +13,10 @@ BEGIN
     IF FOUND THEN RETURN NULL; END IF;
     SELECT * INTO found_row FROM idempotency_keys
      WHERE user_id = p_user AND scope = p_scope AND key = p_key;
+    -- Swept away between the two statements: without the row nothing would guard the money.
+    IF NOT FOUND THEN PERFORM cc_fail('BUSY'); END IF;
     IF found_row.request_hash <> p_hash THEN PERFORM cc_fail('IDEMPOTENCY_KEY_REUSED'); END IF;
+    IF found_row.response_status IS NULL THEN RETURN NULL; END IF;
     RETURN found_row;
 END $$;
 

@@ -30,6 +30,8 @@ BEGIN
         PERFORM cc_fail('RANK_REQUIRED');
     END IF;
     IF item.adult_only AND buyer.age_verified_at IS NULL THEN PERFORM cc_fail('AGE_VERIFICATION_REQUIRED'); END IF;
+    -- Refused before anything is charged: a pack whose gold does not fit could never be settled.
+    PERFORM item.gold_amount * p_qty;
     PERFORM cc_lock_wallet(p_user);
     state := CASE item.kind WHEN 'item' THEN 'SUCCESS' ELSE 'PENDING' END;
     INSERT INTO shop_transactions (public_id, user_id, product_id, qty, kind, unit_price, status,

@@ -27,6 +27,7 @@ CREATE OR REPLACE FUNCTION cc_event_progress(
 ) LANGUAGE plpgsql AS $$
 DECLARE
     ev game_events;
+    claimed boolean;
 BEGIN
     PERFORM cc_lock_wallet(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
@@ -37,10 +38,10 @@ BEGIN
        SET progress = least(p.progress + p_delta, ev.goal),
            completed_at = coalesce(p.completed_at, CASE WHEN p.progress + p_delta >= ev.goal THEN now() END)
      WHERE p.event_id = p_event AND p.user_id = p_user
-    RETURNING p.progress, p.completed_at IS NOT NULL INTO progress, completed;
+    RETURNING p.progress, p.completed_at IS NOT NULL, p.claimed_at IS NOT NULL INTO progress, completed, claimed;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_JOINED'); END IF;
     outbox_event := cc_emit(ctx, p_user, 'event_progress', 'events.progress', true, jsonb_build_object(
-        'event_id', p_event, 'progress', progress, 'goal', goal, 'claimed', false));
+        'event_id', p_event, 'progress', progress, 'goal', goal, 'claimed', claimed));
 END $$;
 
 -- Claim the reward of a completed event: claimed_at IS NULL is the once-guard.

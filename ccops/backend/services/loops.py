@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 log = logging.getLogger("ccops.backend.loops")
+
+Item = TypeVar("Item")
+
+
+async def each(name: str, items: Iterable[Item], act: Callable[[Item], Awaitable[object]]) -> None:
+    """Do `act` to every item: one that always fails must not hold up those behind it."""
+    for item in items:
+        try:
+            await act(item)
+        except Exception as error:  # noqa: BLE001 - the next round tries this one again
+            log.warning("loop %s: %s: %s", name, type(error).__name__, error)
 
 
 async def forever(

@@ -19,7 +19,7 @@ from ccops.backend.core.config import settings
 from ccops.backend.core.security import sign_webhook
 from ccops.backend.db import db
 from ccops.backend.repositories import payments as repository
-from ccops.backend.services.loops import forever
+from ccops.backend.services.loops import each, forever
 
 if TYPE_CHECKING:
     import httpx
@@ -44,8 +44,7 @@ async def run() -> None:
         async def pay_pending() -> None:
             async with db.connection() as conn:
                 pending = await repository.list_pending(conn, PROVIDER, limit=BATCH)
-            for transaction in pending:
-                await _pay(client, transaction)
+            await each("mock-gateway", pending, lambda transaction: _pay(client, transaction))
 
         await forever("mock-gateway", pay_pending, every_s=POLL_S, wake=_bell)
 

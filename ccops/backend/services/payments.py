@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from ccops.backend.core.security import verify_webhook
 from ccops.backend.db import db
 from ccops.backend.repositories import payments as repository
 from ccops.backend.schemas.payments import PaymentEvent
-from ccops.backend.services.loops import forever
+from ccops.backend.services.loops import each, forever
 from ccops.backend.utils.redis import wake_relays
 
 BODY_LIMIT = 65_536
@@ -43,15 +44,18 @@ async def reconcile() -> None:
     """Settle the kept events whose purchase has appeared since."""
     async with db.connection() as conn:
         kept = await repository.list_settleable(conn, limit=100)
-    for event in kept:
-        await _settle(
-            str(event["provider"]),
-            event_id=str(event["event_id"]),
-            kind=str(event["kind"]),
-            receipt=str(event["receipt"]),
-            amount_cents=cast(int, event["amount_cents"]),
-            payload=cast(dict[str, object], event["payload"]),
-        )
+    await each("payment-reconciler", kept, _settle_kept)
+
+
+async def _settle_kept(event: Mapping[str, object]) -> str:
+    return await _settle(
+        str(event["provider"]),
+        event_id=str(event["event_id"]),
+        kind=str(event["kind"]),
+        receipt=str(event["receipt"]),
+        amount_cents=cast(int, event["amount_cents"]),
+        payload=cast(dict[str, object], event["payload"]),
+    )
 
 
 async def run_reconciler() -> None:

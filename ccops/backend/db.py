@@ -24,6 +24,8 @@ CONSTRAINTS: Mapping[str, str] = {
     "uq_game_rounds_user_id_game_nonce": "NONCE_USED",
     "uq_shop_tx_user_product_idem": "IDEMPOTENCY_KEY_REUSED",
     "uq_user_actions_event_id": "BUSY",
+    # An action that brings the id of another kind of event, which its sender has seen in a frame.
+    "uq_outbox_event_id": "BUSY",
 }
 # Raised by our own functions: `RAISE EXCEPTION USING ERRCODE = 'CC001', MESSAGE = '<declared code>'`.
 OUR_SQLSTATE = "CC001"
@@ -146,7 +148,8 @@ def _code_of(error: asyncpg.PostgresError) -> str | None:
         return "AMOUNT_OUT_OF_RANGE"
     if state in {"22021", "22P05"}:  # a NUL or another character PostgreSQL does not store
         return "BAD_REQUEST"
-    if state.startswith(("08", "57P", "53")):
+    # 57: cancelled by a timeout, or shut down; 25P03, 25006: our transaction idled, or this is no primary.
+    if state.startswith(("08", "53", "57", "58")) or state in {"25P03", "25006"}:
         return "STORE_UNAVAILABLE"
     return CONSTRAINTS.get(str(getattr(error, "constraint_name", "") or ""))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeGuard
 from uuid import UUID
 
 import orjson
@@ -12,6 +13,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from ccops.backend.schemas.base import RequestModel
 
 CONTEXT_BYTES = 4_096
+# Far below what our encoders take: the answers that carry a context nest it deeper than it came.
+CONTEXT_DEPTH = 32
 
 
 def _storable(context: dict[str, object]) -> dict[str, object]:
@@ -24,7 +27,31 @@ def _storable(context: dict[str, object]) -> dict[str, object]:
         raise ValueError(f"longer than {CONTEXT_BYTES} bytes")
     if b"\\u0000" in encoded.replace(b"\\\\", b""):
         raise ValueError("holds a NUL character")
+    _walk(context)
     return context
+
+
+def _walk(context: dict[str, object]) -> None:
+    level: list[object] = [context]
+    for _ in range(CONTEXT_DEPTH):
+        level = [inner for item in level if _holds(item) for inner in _inside(item)]
+        # jsonb writes numbers out in full: 1e308 would come back as 309 digits.
+        if any(isinstance(item, float) and not _plain(item) for item in level):
+            raise ValueError("holds a number of extreme size")
+    if any(_holds(item) for item in level):
+        raise ValueError(f"nested deeper than {CONTEXT_DEPTH} levels")
+
+
+def _plain(number: float) -> bool:
+    return number == 0 or 1e-18 < abs(number) < 1e18
+
+
+def _inside(item: dict[str, object] | list[object]) -> Iterable[object]:
+    return item.values() if isinstance(item, dict) else item
+
+
+def _holds(value: object) -> TypeGuard[dict[str, object] | list[object]]:
+    return isinstance(value, dict | list)
 
 
 def _plausible(moment: datetime) -> datetime:

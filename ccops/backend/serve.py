@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 
+from ccops.backend.core import logs
 from ccops.backend.core.config import settings
 from ccops.backend.realtime.protocol import PING_EVERY_S, PONG_WITHIN_S, SyncProtocol
 
@@ -24,6 +25,7 @@ def main() -> int:
         ws_ping_timeout=PONG_WITHIN_S,
         ws_per_message_deflate=False,
         access_log=False,
+        log_config=logs.config(settings.log_level),
         log_level=settings.log_level.lower(),
         timeout_graceful_shutdown=5,
         server_header=False,

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from ccops.backend import metrics
 from ccops.backend.core.config import settings
+from ccops.backend.core.deps import is_revoked
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.security import read_access_token
 from ccops.backend.db import db
@@ -54,12 +55,14 @@ async def serve(socket: WebSocket) -> None:
     offered = cast(list[str], socket.scope.get("subprotocols", []))
     await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
     try:
-        user_id = read_access_token(_token(offered, socket.query_params)).user_id
+        claims = read_access_token(_token(offered, socket.query_params))
+        if await is_revoked(claims.family):
+            raise ApiError("UNAUTHORIZED")
     except ApiError as error:
         # After accept, so that the client sees the code; a refused handshake shows only 403.
         await socket.close(CLOSE_TOKEN, error.code)
         return
-    connection = Connection(socket, user_id)
+    connection = Connection(socket, claims.user_id)
     hub.attach(connection)
     work = (_reading(connection), _writing(connection, _resume(socket.query_params)))
     tasks = [asyncio.create_task(_until_end(connection, part)) for part in work]

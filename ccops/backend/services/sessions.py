@@ -56,7 +56,7 @@ async def revoke(family: str, *, reason: str) -> None:
 
 async def _revoke(conn: Connection, family: str, *, reason: str) -> None:
     await repo.revoke_family(conn, family, reason=reason)
-    with best_effort("revocation marker"):
+    async with best_effort("revocation marker"):
         marker = AUTH_REVOKED.pattern.format(family=family)
         pipe = redis.pipeline(transaction=True)
         pipe.set(marker, reason, ex=settings.access_ttl_s)
@@ -87,7 +87,7 @@ async def _pair(
     user_id: int, rank: str, family: str, token: str, access_ttl_s: int | None = None
 ) -> TokenPair:
     ttl_s = min(access_ttl_s or settings.access_ttl_s, settings.access_ttl_s)
-    with best_effort("session hash"):
+    async with best_effort("session hash"):
         name = SESSION.pattern.format(session_id=family)
         pipe = redis.pipeline(transaction=True)
         pipe.hset(name, mapping={"uid": user_id, "rank": rank, "family": family})

@@ -67,7 +67,7 @@ async def _cache(user_id: int, given: repo.Claim, body: bytes) -> None:
         STREAK.pattern.format(id=user_id, action=given.action_type),
         ATTENDANCE.pattern.format(YYYYMM=given.day.strftime("%Y%m")),
     ]
-    with best_effort("streak cache"):
+    async with best_effort("streak cache"):
         await _remember(keys=keys, args=[count, STREAK.ttl_s, user_id, given.day.day, ATTENDANCE.ttl_s])
 
 

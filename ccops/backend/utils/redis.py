@@ -5,10 +5,11 @@ Losing Redis costs caches, lockout counters and backfill; never money or a claim
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from redis import asyncio as aioredis
@@ -78,16 +79,20 @@ def required() -> Iterator[None]:
         raise ApiError("STORE_UNAVAILABLE") from error
 
 
-@contextmanager
-def best_effort(what: str) -> Iterator[None]:
-    """Go on without Redis: for caches, whose truth is in PostgreSQL. `what` names the loss in the log."""
+@asynccontextmanager
+async def best_effort(what: str, *, within_s: float = 0.5) -> AsyncIterator[None]:
+    """Go on without Redis: for caches, whose truth is in PostgreSQL. `what` names the loss in the log.
+
+    A Redis that hangs must not hold a request for the client's whole timeout.
+    """
     try:
-        yield
+        async with asyncio.timeout(within_s):
+            yield
     except (RedisError, OSError) as error:
         log.warning("redis does not answer, going on without: %s (%s)", what, type(error).__name__)
 
 
 async def wake_relays() -> None:
     """Tell the relays that the outbox has rows. Best effort: their 100 ms poll is the net."""
-    with best_effort("relay wake-up"):
+    async with best_effort("relay wake-up"):
         await redis.publish(WAKE_CHANNEL, "1")

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from ccops.backend import invariants, metrics
 from ccops.backend.core.config import Settings
+from ccops.backend.core.config import settings as app_settings
 from ccops.backend.schemas.control import CONTROL, ControlFrame
 from ccops.backend.schemas.payloads import PAYLOADS, TOPIC_TYPES, Frame, Record
 from ccops.backend.utils import redis as stores
@@ -140,12 +141,18 @@ def _metric(metric: Counter | Gauge | Histogram) -> dict[str, object]:
         "type": family.type,
         "help": family.documentation,
         "labels": {
-            name: sorted({values[at] for values in children}) or None for at, name in enumerate(names)
+            name: sorted({_without_env(values[at]) for values in children}) or None
+            for at, name in enumerate(names)
         },
     }
     if isinstance(metric, Histogram):
         described["buckets"] = [float(bound) for bound in metric._kwargs["buckets"]]
     return described
+
+
+def _without_env(value: str) -> str:
+    stem = value.removeprefix("cc.").removesuffix(f".{app_settings.app_env}")
+    return f"cc.{stem}.{{env}}" if stem in metrics.TOPIC_STEMS else value
 
 
 def _setting(schema: Mapping[str, object]) -> dict[str, object]:

@@ -9,6 +9,8 @@ from itertools import product
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
+from ccops.backend.core.config import settings
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "OTHER")
 EVENT_TYPES = (
     "profile_update",
@@ -132,6 +134,11 @@ ingest_batch_seconds = Histogram(
     ("table",),
     buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
 )
+# Topics are closed as well; their names end with the environment.
+for _stem in TOPIC_STEMS:
+    events_published.labels(settings.topic(_stem))
+    events_publish_failed.labels(settings.topic(_stem), "not_acknowledged")
+    kafka_dlq.labels(settings.topic(_stem))
 for _type in EVENT_TYPES:
     realtime_lag.labels(_type)
 for _table in TABLES:

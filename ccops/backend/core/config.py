@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
 _SECRET: JsonDict = {"secret": True}
+_HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class Settings(BaseModel):
@@ -18,7 +21,7 @@ class Settings(BaseModel):
     Protected environments refuse test knobs and default secrets at start, not at the first request.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     app_env: str = Field("dev", pattern=r"^[a-z][a-z0-9-]*$", description="Suffix of topics and groups")
     protected: bool = Field(False, description="Refuse test knobs and default secrets")
@@ -52,7 +55,9 @@ class Settings(BaseModel):
     lockout_failures: int = Field(5, ge=1, description="Failures before an account is locked")
     lockout_window_s: int = Field(600, ge=1, description="Window of the failures and length of the lock")
     game_tz: str = Field("Asia/Seoul", description="Calendar of streaks")
-    game_clock_offset_s: int = Field(0, description="Test knob: shifts the game calendar")
+    game_clock_offset_s: int = Field(
+        0, ge=-315_360_000, le=315_360_000, description="Test knob: shifts the game calendar"
+    )
     unlimited_invite_code: str = Field("", description="An invite code without a limit; empty = none")
     signup_gold: int = Field(1_000, ge=0, description="Gold granted at signup")
     minimum_age: int = Field(19, ge=0, description="Years of age for adult features")
@@ -67,6 +72,33 @@ class Settings(BaseModel):
         """Return the settings found in `environ`; unknown variables are not ours to judge."""
         known = {name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ}
         return cls.model_validate(known)
+
+    @field_validator("jwt_keys", "pii_keys")
+    @classmethod
+    def _has_keys(cls, value: str, info: ValidationInfo) -> str:
+        # A key that can't be used must stop the start, not the first login. The value is never named.
+        pairs = [pair.partition(":") for pair in value.split(",") if pair]
+        if not pairs or not all(kid and secret for kid, _, secret in pairs):
+            raise ValueError("must be kid:key[,kid:key]")
+        if info.field_name == "pii_keys" and not all(_HEX_KEY.fullmatch(key) for _, _, key in pairs):
+            raise ValueError("each key must be 64 hex digits")
+        return value
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _has_secret(cls, value: str) -> str:
+        if not value.split(",")[0]:
+            raise ValueError("the first one signs and must not be empty")
+        return value
+
+    @field_validator("game_tz")
+    @classmethod
+    def _is_time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("is not a time zone of this machine") from error
+        return value
 
     @model_validator(mode="after")
     def _refuse_test_values_when_protected(self) -> Self:

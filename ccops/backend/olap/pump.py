@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from ccops.backend import kafka_client, metrics
 from ccops.backend.core.config import settings
-from ccops.backend.olap import dead_letters
 from ccops.backend.olap.clickhouse_client import BadBatch, ClickHouse, StoreDown, connect
+from ccops.backend.olap.dead_letters import Loss, give_up
 from ccops.backend.olap.reader import Reader
 from ccops.backend.olap.tables import BadRecord, Row, Table, row_of
 
@@ -87,12 +87,13 @@ class Pump:
 
     def _write(self, store: ClickHouse, batch: Sequence[Message]) -> bool:
         """Write until it is written; False when we were stopped before."""
-        table, rows = self._domain.table, []
+        table, rows, losses = self._domain.table, list[Row](), list[Loss]()
         for message in batch:
             try:
                 rows.append(_row(table, message))
             except BadRecord as error:
-                dead_letters.give_up(message, self._domain.group, str(error), TRIES)
+                losses.append(Loss(message, str(error)))
+        give_up(losses, self._domain.group, TRIES)
         if not rows:
             return True
         give_up_at = time.monotonic() + _KEEP_BATCH_S
@@ -119,18 +120,21 @@ class Pump:
         except BadBatch:
             # One bad row refuses the whole batch; alone, each shows whether it is the one.
             by_place = {(m.partition(), m.offset()): m for m in batch}
-            for row in rows:
-                self._insert_one(store, row, by_place[row["partition"], row["offset"]])  # type: ignore[index]
+            refused = [(row, error) for row in rows if (error := self._insert_one(store, row))]
+            losses = [Loss(by_place[row["partition"], row["offset"]], error) for row, error in refused]  # type: ignore[index]
+            give_up(losses, self._domain.group, TRIES)
 
-    def _insert_one(self, store: ClickHouse, row: Row, message: Message) -> None:
-        for left in reversed(range(TRIES)):
+    def _insert_one(self, store: ClickHouse, row: Row) -> str:
+        """Return why ClickHouse refuses the row, or nothing."""
+        reason = ""
+        for _ in range(TRIES):
             try:
                 store.insert(self._domain.table, [row], token([row]))
             except BadBatch as error:
-                if not left:
-                    dead_letters.give_up(message, self._domain.group, str(error), TRIES)
+                reason = str(error)
             else:
-                return
+                return ""
+        return reason
 
     def _on_error(self, error: KafkaError) -> None:
         log.debug("%s: %s", self._domain.group, error)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
+from typer._click.core import Command
 from typer._click.exceptions import ClickException
+from typer.core import TyperGroup
 
 from ccops.core.errors import CcopsError, ExitCode, UsageError
 from ccops.core.masking import MASK, mask_urls
 from ccops.core.output import Output, error_report, write
 
+_EXAMPLE = re.compile(r"(?:[A-Z_]+=\S+ )?ccops ")
 _VALUED = frozenset({"--var", "--set"})
 
 
@@ -51,6 +56,7 @@ def _invoke(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int
         )
     module = importlib.import_module(commands[noun][0])
     command = typer.main.get_command(module.app)
+    _keep_lines(command)
     try:
         # Not command.main(): it turns a KeyboardInterrupt into an exit that nobody could tell from ours.
         with command.make_context(f"ccops {noun}", list(args[1:])) as context:
@@ -65,6 +71,14 @@ def _invoke(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int
             next_step=f"ccops {noun} --help",
         ) from error
     return int(result) if isinstance(result, int) else 0
+
+
+def _keep_lines(command: Command) -> None:
+    """Mark every paragraph of examples, so that the help does not run its lines together."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(f"\b\n{text}" if _EXAMPLE.match(text) else text for text in paragraphs)
+    for inner in command.commands.values() if isinstance(command, TyperGroup) else ():
+        _keep_lines(inner)
 
 
 def _output_of(args: Sequence[str]) -> Output:

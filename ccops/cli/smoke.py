@@ -13,7 +13,16 @@ from ccops.cli.options import app as new_app
 from ccops.cli.up import Seed
 from ccops.core.output import Output
 
-app = new_app("Run scenarios: prove every system saw the same event.")
+app = new_app(
+    """Run scenarios: prove every system saw the same event.
+
+    ccops smoke journey --up      start everything and walk a day in a user's life
+    ccops smoke run lockout       one scenario by name or path
+    ccops smoke trace TRACE_ID    one event's path through all systems
+
+    Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
+    """
+)
 
 VarOption = Annotated[list[str] | None, typer.Option("--var", metavar="K=V", help="Set a variable.")]
 ReportOption = Annotated[
@@ -41,12 +50,7 @@ def _greet(names: list[str], env: str, output: Output, reports: list[str] | None
 
 @app.callback()
 def smoke() -> None:
-    """Run scenarios: prove every system saw the same event.
-
-    ccops smoke journey --up      start everything and walk a day in a user's life
-    ccops smoke run lockout       one scenario by name or path
-    ccops smoke trace TRACE_ID    one event's path through all systems
-    """
+    """Run scenarios (a group even while it had one command only)."""
 
 
 @app.command()
@@ -65,7 +69,8 @@ def journey(
     """Walk the six-part day in a user's life; exit 0 only if every part is green.
 
     ccops smoke journey --up
-    ccops smoke journey --break ledger     see a planted fault caught
+    ccops smoke journey --break ledger     see a planted fault caught; its damage stays in the data
+    ccops smoke journey --report junit=journey.xml -o json
 
     Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
     """
@@ -117,6 +122,9 @@ def run(
 def list_(project: ProjectOption = None, output: OutputOption = Output.TEXT) -> None:
     """List the scenarios of the project with their titles, tags and systems.
 
+    ccops smoke list
+    ccops smoke list -o json
+
     Exit codes: 0 listed, 2 the project was not found.
     """
     from ccops.cli.smokeview import list_report
@@ -134,6 +142,9 @@ def validate(
 ) -> None:
     """Check scenarios without running them: every error at once, with place and suggestion.
 
+    ccops smoke validate
+    ccops smoke validate my-scenario.yaml --contract my-backend/contract
+
     Exit codes: 0 all valid, 2 errors found.
     """
     from ccops.cli.smokeview import validate_report
@@ -150,6 +161,9 @@ def show(
 ) -> None:
     """Show what a scenario does and what it asserts on which system, without running it.
 
+    ccops smoke show journey
+    CCOPS_LANG=ko ccops smoke show lockout
+
     Exit codes: 0 shown, 2 unknown or malformed.
     """
     from ccops.cli.smokeview import show_report
@@ -160,7 +174,12 @@ def show(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of scenario files, for editors."""
+    """Print the JSON Schema of scenario files, for editors; it is JSON in every format.
+
+    ccops smoke schema > scenario.schema.json
+
+    Exit codes: 0 printed.
+    """
     import json
 
     from ccops.smoke.schema import schema as scenario_schema

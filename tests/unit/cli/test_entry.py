@@ -109,3 +109,22 @@ def test_a_crash_file_is_its_owners(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     crash = next(tmp_path.glob("crash-*.txt"))
     assert crash.stat().st_mode & 0o077 == 0
     assert "hunter22" not in crash.read_text()
+
+
+def _helps() -> list[tuple[str, ...]]:
+    smoke = ("journey", "run", "list", "validate", "show", "schema", "trace")
+    return [(noun,) for noun in COMMANDS] + [("smoke", name) for name in smoke]
+
+
+@pytest.mark.parametrize("words", _helps(), ids=" ".join)
+def test_help_shows_examples_on_lines_of_their_own_and_exit_codes(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--help"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    examples = [line for line in lines if line.removeprefix("CCOPS_LANG=ko ").startswith("ccops ")]
+    assert examples
+    assert all(line.count("ccops ") == 1 for line in examples)
+    first = lines.index(examples[0])
+    assert first < next(place for place, line in enumerate(lines) if line.startswith("Exit codes: 0"))
+    assert first < lines.index("Options:")

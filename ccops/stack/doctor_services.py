@@ -18,6 +18,7 @@ from ccops.stack.services import postgres, prometheus, table
 from ccops.stack.services.kafka import PROVIDERS
 from ccops.stack.services.pythonenv import base_env
 from ccops.stack.services.wheels import PIP_LINE, binary, package_dir
+from ccops.stack.settings import check_profile
 from ccops.stack.site import choices_of
 from ccops.stack.state import leftovers, living, read_state
 
@@ -171,6 +172,7 @@ def settings(profile: Profile) -> Finding:
     )
     if unknown:
         return warn(f"no service has: {', '.join(unknown)}", f"services with a port: {', '.join(NAMES)}")
+    check_profile(profile)
     choices_of(profile)
     return good(f"{len(profile.backend_settings())} settings for the backend, {len(table.BUILDERS)} services")
 

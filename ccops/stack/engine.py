@@ -27,6 +27,7 @@ from ccops.stack.request import Action, Request, submit
 from ccops.stack.services import table
 from ccops.stack.services.graph import check_names, with_needs
 from ccops.stack.services.postgres import check_version
+from ccops.stack.settings import check_overrides, check_profile
 from ccops.stack.site import choices_of, site_of
 from ccops.stack.state import Phase, StackState, alive, living
 
@@ -49,6 +50,7 @@ def up(
     KeyboardInterrupt everything that this call started is stopped again.
     """
     require_embedded(profile, "up")
+    check_profile(profile)
     names, asked = with_needs(services), tuple(services)
     state_dir = StateDir(profile.state_dir)
     state_dir.create()
@@ -160,6 +162,8 @@ def restart(
             evidence=f"--set works for: {', '.join(SETTABLE)}",
             next_step=f"ccops restart {service}",
         )
+    if overrides and service != "clickhouse":
+        check_overrides(profile, overrides)
     state_dir = StateDir(profile.state_dir)
     before = living(state_dir)
     if before is None or service not in before.services:

@@ -32,7 +32,7 @@ DECLARE
     f regprocedure;
 BEGIN
     FOR f IN SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-              WHERE n.nspname = current_schema() AND p.proname LIKE 'cc\\\\_%' LOOP
+              WHERE n.nspname = current_schema() AND starts_with(p.proname, 'cc_') LOOP
         EXECUTE 'DROP FUNCTION ' || f || ' CASCADE';
     END LOOP;
 END $$;
@@ -42,7 +42,7 @@ END $$;
 def upgrade() -> None:
     connection = op.get_bind()
     for text in FUNCTIONS.values():
-        connection.exec_driver_sql(text)
+        connection.exec_driver_sql(text.replace("%", "%%"))  # the driver looks for placeholders
 
 
 def downgrade() -> None:

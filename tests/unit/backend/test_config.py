@@ -83,3 +83,24 @@ def test_nobody_else_reads_the_environment_or_decides_the_day():
         if path.name != "clock.py" and re.search(r"date\.today|utcnow|now\([^)]*\)\.date", text):
             found.append(f"{path.name}: day")
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JWT_KEYS", ""),
+        ("JWT_KEYS", "a-secret-without-a-kid"),
+        ("JWT_KEYS", "k1:good,k2:"),
+        ("PII_KEYS", "k1:" + "zz" * 32),
+        ("PII_KEYS", "k1:" + "00" * 16),
+        ("WEBHOOK_SECRETS", ",second"),
+        ("GAME_TZ", "Asia/Nowhere"),
+        ("GAME_TZ", "../etc/passwd"),
+        ("GAME_CLOCK_OFFSET_S", "9" * 12),
+    ],
+)
+def test_a_key_or_zone_that_cannot_be_used_stops_the_start_and_is_not_shown(name: str, value: str):
+    with pytest.raises(ValidationError) as caught:
+        Settings.from_environ({name: value})
+    assert name.lower() in str(caught.value)
+    assert not value or value not in str(caught.value)

@@ -89,3 +89,32 @@ def test_closed_labels_list_their_values_and_histograms_their_buckets() -> None:
     assert metrics["game_rounds_total"]["labels"]["outcome"] == ["lose", "win"]
     assert metrics["http_requests_total"]["labels"] == {"handler": None, "method": None, "status": None}
     assert metrics["http_request_duration_seconds"]["buckets"][-1] == 5.0
+
+
+def test_every_topic_and_role_starts_at_zero() -> None:
+    """A counter that first appears at 1 does not fire a rule on increase()."""
+    from prometheus_client import generate_latest
+
+    from ccops.backend import metrics
+
+    text = generate_latest(metrics.registry).decode()
+    topics = [f"cc.{stem}.dev" for stem in TOPIC_STEMS]
+    wanted = [f'game_events_published_total{{topic="{topic}"}} 0.0' for topic in topics]
+    wanted += [f'kafka_dlq_total{{topic="{topic}"}} 0.0' for topic in topics]
+    wanted += [
+        f'game_events_publish_failed_total{{reason="not_acknowledged",topic="{topic}"}} 0.0'
+        for topic in topics
+    ]
+    wanted += [f'worker_role_up{{role="{role}"}} 0.0' for role in metrics.ROLES]
+    assert [line for line in wanted if line not in text] == []
+
+
+def test_no_label_is_open_but_those_of_routes() -> None:
+    declared = yaml.safe_load((export.TARGET / "metrics.yml").read_text(encoding="utf-8"))
+    open_labels = {
+        (name, label)
+        for name, metric in declared.items()
+        for label, values in metric["labels"].items()
+        if values is None
+    }
+    assert {name for name, _ in open_labels} <= {"http_requests_total", "http_request_duration_seconds"}

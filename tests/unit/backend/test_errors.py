@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import httpx
 import orjson
 import pytest
@@ -105,3 +106,25 @@ def test_a_body_may_be_as_large_as_the_limit_and_not_larger(post):
 async def _pieces(*parts: bytes):
     for part in parts:
         yield part
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (asyncpg.QueryCanceledError, "STORE_UNAVAILABLE"),  # our statement_timeout
+        (asyncpg.IdleInTransactionSessionTimeoutError, "STORE_UNAVAILABLE"),
+        (asyncpg.ReadOnlySQLTransactionError, "STORE_UNAVAILABLE"),  # a primary that was demoted
+        (asyncpg.DiskFullError, "STORE_UNAVAILABLE"),
+        (asyncpg.CannotConnectNowError, "STORE_UNAVAILABLE"),
+        (asyncpg.DeadlockDetectedError, "BUSY"),
+        (asyncpg.LockNotAvailableError, "IDEMPOTENCY_IN_PROGRESS"),
+        (asyncpg.NumericValueOutOfRangeError, "AMOUNT_OUT_OF_RANGE"),
+        (asyncpg.CharacterNotInRepertoireError, "BAD_REQUEST"),
+    ],
+)
+def test_what_the_database_may_say_any_day_is_never_a_500(
+    error: type[asyncpg.PostgresError], code: str
+) -> None:
+    with pytest.raises(errors.ApiError) as caught, db.translated():
+        raise error("said")
+    assert caught.value.code == code

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -46,3 +47,27 @@ def test_unknown_roles_are_refused() -> None:
     with pytest.raises(SystemExit) as ended:
         worker.main(["--roles", "nonsense"])
     assert ended.value.code == 2
+
+
+def test_the_gauge_of_a_role_falls_when_it_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    class Leader:
+        async def fetchval(self, query: str, *args: object) -> bool:
+            return True
+
+    @asynccontextmanager
+    async def dedicated(*, application_name: str) -> AsyncIterator[Leader]:
+        yield Leader()
+
+    def gauge() -> float:
+        return worker.metrics.worker_role_up.labels("ingester")._value.get()
+
+    async def die(conn: Connection, beat: Callable[[], None]) -> None:
+        seen.append(gauge())
+        raise ConnectionError
+
+    monkeypatch.setattr(worker.db, "dedicated", dedicated)
+    with pytest.raises(ConnectionError):
+        asyncio.run(worker._lead(RoleState("ingester"), die))
+    assert (seen, gauge()) == ([1.0], 0.0)

@@ -34,6 +34,17 @@ def test_join_progress_claim(player) -> None:
     assert (mine["joined"], mine["progress"], mine["completed"], mine["claimed"]) == (True, 100, True, True)
 
 
+def test_progress_after_the_claim_still_says_claimed(player) -> None:
+    for what, body in (("join", {}), ("progress", {"delta": 100}), ("claim", {}), ("progress", {"delta": 1})):
+        assert call(player, what, **body).status_code < 300
+    last = player.server.sql(
+        "SELECT payload FROM outbox WHERE user_id = %s AND type = 'event_progress' ORDER BY id DESC LIMIT 1",
+        player.id,
+    )
+
+    assert last[0]["payload"]["claimed"] is True
+
+
 def test_each_step_out_of_order_has_its_code(player) -> None:
     found = [code(call(player, "progress", delta=1)), code(call(player, "claim"))]
     call(player, "join")

@@ -86,3 +86,22 @@ def test_statistics_and_the_metric_count_rounds(player) -> None:
     assert player.http.get("/api/games/stats").json()["items"] == [
         {"game": "slot", "plays": 4, "wins": wins, "losses": 4 - wins, "wagered": 40, "paid": sum(payouts)}
     ]
+
+
+def test_shared_keys_among_many_spins_never_deadlock(player, burst: Burst) -> None:
+    """A spin that lost its nonce locks key and wallet in the same order as one that did not."""
+
+    def deadlocks() -> int:
+        return player.server.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")[
+            0
+        ]["deadlocks"]
+
+    def spin(i: int) -> httpx.Response:
+        headers = {"Idempotency-Key": f"shared-{i // 4}"} if i % 4 != 3 else {}
+        return player.http.post("/api/games/slot/spin", json={"bet": 10}, headers=headers)
+
+    before = deadlocks()
+    answers = [answer for _ in range(3) for answer in burst(24, spin)]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert deadlocks() == before

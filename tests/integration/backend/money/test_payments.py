@@ -220,3 +220,57 @@ def test_a_kill_right_after_the_answer_loses_and_doubles_nothing(player, until) 
 
     until(lambda: player.balance() == player.gold + 2_000)
     assert [row["reason"] for row in player.ledger()] == ["signup", *["gold_pack"] * 2]
+
+
+def updates(player, status: str) -> int:
+    query = "SELECT 1 FROM outbox WHERE user_id = %s AND type = 'purchase_update' AND payload->>'status' = %s"
+    return len(player.server.sql(query, player.id, status))
+
+
+def test_success_and_failure_at_once_end_in_one_of_them(player, pending, burst: Burst) -> None:
+    for _ in range(5):
+        receipt, gold = pending(), player.balance()
+        news = [event(receipt, kind=f"payment.{kind}") for kind in ("succeeded", "failed") for _ in range(5)]
+        answers = burst(10, lambda i, news=news: send(player.server, news[i]))
+        (row,) = player.server.sql("SELECT status FROM shop_transactions WHERE receipt = %s", receipt)
+
+        assert Counter(outcome(answer) for answer in answers) == {(200, "processed"): 1, (200, "ignored"): 9}
+        assert player.balance() == gold + (1_000 if row["status"] == "SUCCESS" else 0)
+    assert updates(player, "SUCCESS") + updates(player, "FAILED") == 5
+
+
+def test_a_mismatch_is_told_once_however_often_it_comes(player, pending, burst: Burst) -> None:
+    body = event(pending(), amount=1)
+    answers = burst(10, lambda _: send(player.server, body))
+
+    assert Counter(outcome(answer) for answer in answers) == {(200, "review"): 1, (200, "duplicate"): 9}
+    assert (updates(player, "REVIEW"), player.balance()) == (1, player.gold)
+
+
+def test_one_purchase_that_can_never_be_paid_holds_up_no_other(new_player, until) -> None:
+    """A provider's queue with a purchase at its head whose webhook is always refused."""
+    unlucky, lucky = new_player(), new_player()
+    unlucky.server.sql(
+        """INSERT INTO products (id, title, kind, price_cents, gold_amount)
+           VALUES ('HUGE', 'huge', 'gold_pack', 1, 9223372036854775807)"""
+    )
+    # The pack fits a bigint, on top of what the wallet holds it does not.
+    assert unlucky.buy("HUGE", "k").status_code == 202
+    assert lucky.buy("GOLD_1000", "k").status_code == 202
+    try:
+        until(lambda: lucky.balance() == lucky.gold + 1_000)
+        assert unlucky.balance() == unlucky.gold
+    finally:
+        unlucky.server.sql("UPDATE shop_transactions SET status = 'FAILED' WHERE product_id = 'HUGE'")
+        unlucky.server.sql("UPDATE products SET active = false WHERE id = 'HUGE'")
+
+
+def test_a_pack_whose_gold_fits_no_wallet_is_refused_before_it_is_charged(player) -> None:
+    player.server.sql(
+        """INSERT INTO products (id, title, kind, price_cents, gold_amount)
+           VALUES ('TOO_MUCH', 'too much', 'gold_pack', 1, 9000000000000000000)"""
+    )
+    answer = player.buy("TOO_MUCH", "k", 2)
+    player.server.sql("UPDATE products SET active = false WHERE id = 'TOO_MUCH'")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "AMOUNT_OUT_OF_RANGE")

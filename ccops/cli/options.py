@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -46,5 +48,8 @@ def profile_of(env: str, project: Path | None) -> Profile:
 
 def finish(report: Report, output: Output) -> None:
     """Write `report` and end the command with its exit code."""
-    write(report, output)
+    try:
+        write(report, output)
+    except BrokenPipeError:  # the reader went away: the verdict stays what it is
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
     raise typer.Exit(int(report.exit_code))

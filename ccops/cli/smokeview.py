@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from ccops.core.output import Issue, Output, Report, console
 from ccops.core.profile import Profile, Project
 from ccops.smoke.loader import check_file
 from ccops.smoke.reporters.console import ConsoleReporter, padded, titled
+from ccops.smoke.reporters.files import check_specs
 from ccops.smoke.run import Options
 from ccops.smoke.run_contract import vocabulary_findings
 from ccops.smoke.run_many import run_all, scenarios_of
@@ -37,7 +39,12 @@ def variables(pairs: Iterable[str] | None) -> dict[str, str]:
     for pair in pairs or ():
         name, sign, value = pair.partition("=")
         if not sign or not name:
-            raise UsageError("VAR_INVALID", f"--var {pair!r} is not K=V", next_step="--var invite=5858")
+            raise UsageError(
+                "VAR_INVALID",
+                f"--var {pair!r} is not K=V",
+                evidence="no name or no equals sign",
+                next_step="--var invite=5858",
+            )
         found[name] = value
     return found
 
@@ -59,20 +66,27 @@ def run_report(
     screen = console(stream)
 
     def say(text: str) -> None:
-        stream.write(f"{text}\n")
-        stream.flush()
+        with suppress(BrokenPipeError):  # the verdict does not hang on somebody reading along
+            stream.write(f"{text}\n")
+            stream.flush()
 
+    check_specs(reports, stdout_taken=output is not Output.TEXT)
     scenarios = scenarios_of(profile.project, names)
     live = [ConsoleReporter(screen).hear] if output is Output.TEXT else []
     with prepare.around(profile, say, Progress(stream)) as ready:
         result = run_all(ready, scenarios, options, parallel=parallel, reports=reports, listeners=live)
     code, issues = result.exit_code, [issue_of(error) for error in result.errors]
+    if prepare.fault:
+        say(f"what the fault did stays in the data of {profile.env}; to remove all data: {_undo(profile)}")
     if prepare.fault and code is ExitCode.NEGATIVE:
         say(f"fault {prepare.fault!r} was caught: the run is red, as it must be")
     elif prepare.fault and code is ExitCode.OK:
         # A planted fault that nobody saw means that green proves nothing.
         code = ExitCode.NEGATIVE
-        issues.append(Issue("FAULT_NOT_CAUGHT", f"fault {prepare.fault!r} was planted and nothing failed"))
+        said = f"fault {prepare.fault!r} was planted and nothing failed"
+        issues.append(
+            Issue("FAULT_NOT_CAUGHT", said, evidence="every assertion was green", next_step=_undo(profile))
+        )
     return Report(
         "ccops.smoke.run/v1",
         result.data,
@@ -84,6 +98,11 @@ def run_report(
         text=lambda _: None,
         masker=result.masker,
     )
+
+
+def _undo(profile: Profile) -> str:
+    name = "" if profile.env == "dev" else f"--env {profile.env} "
+    return f"ccops down {name}--wipe --confirm {profile.env}"
 
 
 def issue_of(error: CcopsError) -> Issue:

@@ -50,10 +50,15 @@ class Judge:
             judged,
         )
 
+    def nothing(self) -> str:
+        """Return in words that nothing was looked at, else an empty text."""
+        looked = self.counts[Verdict.PASSED] + self.counts[Verdict.FAILED]
+        return "" if looked else "not one assertion was evaluated: nothing was looked at"
+
     def exit_code(self, extra: Sequence[ExitCode] = ()) -> ExitCode:
         """Return the worst of everything; a run in which nothing was evaluated is negative."""
         codes = {*self.codes, *extra}
-        if not self.counts[Verdict.PASSED] and not self.counts[Verdict.FAILED]:
+        if self.nothing():
             codes.add(ExitCode.NEGATIVE)
         return worst(codes)
 

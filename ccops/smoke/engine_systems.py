@@ -44,21 +44,23 @@ class Targets:
 
     env: str
     urls: Mapping[str, str]
+    embedded: bool = True
 
     @classmethod
     def of(cls, profile: Profile) -> Targets:
         """Return the targets that `profile` names."""
-        return cls(profile.env, {name: url for name, key in KEYS.items() if (url := profile.get(key))})
+        urls = {name: url for name, key in KEYS.items() if (url := profile.get(key))}
+        return cls(profile.env, urls, profile.stack_kind == "embedded")
 
     def url(self, system: str) -> str:
-        """Return the URL of `system`. Raises Unreachable, with `ccops up` next, when there is none."""
+        """Return the URL of `system`. Raises Unreachable, with the next command, when there is none."""
         if system in self.urls:
             return self.urls[system]
         raise Unreachable(
             "STACK_DOWN",
             f"there is no address for {system}: the stack of {self.env!r} is not running",
             evidence=f"{KEYS[system]} is set neither in env/{self.env}.env nor by a living stack",
-            next_step="ccops up",
+            next_step="ccops up" if self.embedded else f"set {KEYS[system]} in env/{self.env}.env",
         )
 
     def addresses(self, systems: Sequence[str]) -> dict[str, str]:

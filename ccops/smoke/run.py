@@ -118,6 +118,7 @@ class Run:
             await self._end(reason)
         finally:
             code = self.judge.exit_code(codes)
+            reason = reason or self.judge.nothing()
             self._done(code, begun, reason)
         return Outcome(self.scenario.name, self.run_id, code, error)
 

@@ -13,7 +13,7 @@ from ccops.smoke.events import Listener, Stream
 from ccops.smoke.loader import load
 from ccops.smoke.model import Scenario
 from ccops.smoke.reporters.data import DataReporter
-from ccops.smoke.reporters.files import reporter
+from ccops.smoke.reporters.files import Reporter, reporter
 from ccops.smoke.run import Options, Outcome, guard, run_scenario
 from ccops.smoke.validate import find
 
@@ -54,11 +54,21 @@ def run_all(
     try:
         outcomes = asyncio.run(_all(profile, scenarios, options, parallel, stream, masker))
     finally:
-        for one in files:
-            one.close()
-    code = worst(outcome.exit_code for outcome in outcomes)
-    errors = tuple(outcome.error for outcome in outcomes if outcome.error)
+        lost = _closed(files)
+    code = worst([*(outcome.exit_code for outcome in outcomes), *(error.exit_code for error in lost)])
+    errors = (*(outcome.error for outcome in outcomes if outcome.error), *lost)
     return Result(code, collected.data(), errors, masker)
+
+
+def _closed(files: Sequence[Reporter]) -> list[CcopsError]:
+    """Finish every report; one that can't be written does not keep the others from it."""
+    lost: list[CcopsError] = []
+    for one in files:
+        try:
+            one.close()
+        except CcopsError as error:
+            lost.append(error)
+    return lost
 
 
 async def _all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,8 @@ class Preparation:
         try:
             yield
         finally:
-            say(f"restarting {service} without the fault")
+            with suppress(OSError):  # nobody may be listening any more; the fault goes all the same
+                say(f"restarting {service} without the fault")
             try:
                 engine.restart(profile, service)
             except CcopsError as error:

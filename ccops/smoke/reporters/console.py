@@ -67,7 +67,13 @@ class ConsoleReporter:
         self._blank: dict[str, int] = defaultdict(int)
 
     def hear(self, event: Event) -> None:
-        """Write what `event` means to a reader."""
+        """Write what `event` means to a reader; one who went away (`| head`) does not end the run."""
+        try:
+            self._hear(event)
+        except (BrokenPipeError, SystemExit):  # rich makes the second of the first, and is silent afterwards
+            self._console.quiet = True
+
+    def _hear(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             self._titles[event.scenario, event.step] = event.title
         elif isinstance(event, ActDone):

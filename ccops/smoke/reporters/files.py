@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Protocol, TextIO
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ccops.core.clock import Clock, SystemClock, iso
-from ccops.core.errors import UsageError
+from ccops.core.errors import Degraded, UsageError
 from ccops.smoke.events import AssertionDone, Event, InvariantSampled, RunDone, RunStarted, Verdict
 from ccops.smoke.model import Place
 from ccops.smoke.reporters.data import DataReporter
@@ -35,7 +36,17 @@ class Reporter(Protocol):
 
 
 def reporter(spec: str) -> Reporter:
-    """Return the reporter for `KIND=PATH`. Raises UsageError for another kind or a path without a folder."""
+    """Return the reporter for `KIND=PATH`. Raises UsageError for what can't be written."""
+    kind, path = _parts_of(spec)
+    made: dict[str, type[JunitReporter] | type[JsonReporter] | type[NdjsonReporter]] = {
+        "junit": JunitReporter,
+        "json": JsonReporter,
+        "ndjson": NdjsonReporter,
+    }
+    return made[kind](path)
+
+
+def _parts_of(spec: str) -> tuple[str, str]:
     kind, sign, path = spec.partition("=")
     if not sign or not path or kind not in KINDS:
         raise UsageError(
@@ -44,16 +55,47 @@ def reporter(spec: str) -> Reporter:
             evidence=f"kinds: {', '.join(KINDS)}; PATH - is the standard output",
             next_step="--report junit=report.xml",
         )
-    if path != "-" and not Path(path).resolve().parent.is_dir():
+    if path != "-":
+        _check_writable(Path(path).resolve())
+    return kind, path
+
+
+def check_specs(specs: Sequence[str], *, stdout_taken: bool) -> None:
+    """Raise UsageError for reports that can't be written, before anything is started for them."""
+    for spec in specs:
+        _parts_of(spec)
+    paths = [spec.partition("=")[2] for spec in specs]
+    twice = next((path for path in paths if paths.count(path) > 1), "")
+    if twice or (stdout_taken and "-" in paths):
         raise UsageError(
-            "REPORT_FOLDER", f"no folder for {path}", next_step=f"mkdir -p {Path(path).resolve().parent}"
+            "REPORT_PLACE_TAKEN",
+            "two reports can't share one place",
+            evidence=f"{twice} is named twice" if twice else "-o already writes the result to stdout",
+            next_step="give each --report a file of its own",
         )
-    made: dict[str, type[JunitReporter] | type[JsonReporter] | type[NdjsonReporter]] = {
-        "junit": JunitReporter,
-        "json": JsonReporter,
-        "ndjson": NdjsonReporter,
-    }
-    return made[kind](path)
+
+
+def _check_writable(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UsageError(
+            "REPORT_FOLDER",
+            f"no folder for {path.name}",
+            evidence=f"{path.parent} does not exist",
+            next_step=f"mkdir -p {path.parent}",
+        )
+    new = not path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(
+            "REPORT_UNWRITABLE",
+            f"{path} can't be written",
+            evidence=f"{type(error).__name__}: {error.strerror}",
+            next_step="--report KIND=PATH with a file in a folder that is yours",
+        ) from None
 
 
 class JsonReporter(DataReporter):
@@ -72,20 +114,29 @@ class NdjsonReporter:
     """One JSON object per event, as it happens."""
 
     def __init__(self, path: str, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
+        self._clock, self._path = clock or SystemClock(), path
+        self._broken: OSError | None = None
         own = None if path == "-" else Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - until close()
         self._stream: TextIO = own or sys.stdout
 
     def hear(self, event: Event) -> None:
-        """Write one line."""
+        """Write one line. A full disk or a reader that went away ends the report, never the run."""
+        if self._broken is not None:
+            return
         line = {"event": type(event).__name__, "at": iso(self._clock.now()), **_fields(event)}
-        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._stream.flush()
+        except OSError as error:
+            self._broken = error
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. Raises Degraded when not everything could be written."""
         if self._stream is not sys.stdout:
-            self._stream.close()
+            with contextlib.suppress(OSError):
+                self._stream.close()
+        if self._broken is not None:
+            raise _lost(self._path, self._broken)
 
 
 class JunitReporter:
@@ -179,7 +230,20 @@ def _plain(value: object) -> object:
 
 
 def _write(path: str, text: str) -> None:
-    if path == "-":
-        sys.stdout.write(text)
-    else:
-        Path(path).write_text(text, encoding="utf-8")
+    try:
+        if path == "-":
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _lost(path, error) from None
+
+
+def _lost(path: str, error: OSError) -> Degraded:
+    return Degraded(
+        "REPORT_LOST",
+        f"the report {'on the standard output' if path == '-' else path} is not complete",
+        evidence=f"{type(error).__name__}: {error.strerror}",
+        next_step="--report KIND=PATH with another file",
+    )

@@ -88,6 +88,93 @@ def test_a_report_on_stdout_leaves_the_screen_to_stderr(shell: Shell) -> None:
     assert "OK trial" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("spec", "code"),
+    [
+        ("junit=/nowhere/x.xml", "REPORT_FOLDER"),
+        ("junit=/proc/x.xml", "REPORT_UNWRITABLE"),
+        ("json=/", "REPORT_UNWRITABLE"),
+        ("junit=-", "REPORT_PLACE_TAKEN"),
+    ],
+)
+def test_a_report_that_can_not_be_written_is_said_before_anything_is_sent(
+    shell: Shell, game: Game, spec: str, code: str
+) -> None:
+    ran = shell("run", "trial", "-o", "json", "--report", spec)
+
+    assert ran.code == 2
+    assert json.loads(ran.out)["issues"][0]["code"] == code
+    assert game.acts == 0
+
+
+@pytest.mark.parametrize("kind", ["junit", "ndjson", "json"])
+def test_a_report_on_a_full_disk_is_5_and_the_verdict_is_kept(shell: Shell, kind: str) -> None:
+    ran = shell("run", "trial", "-o", "json", "--report", f"{kind}=/dev/full")
+
+    assert ran.code == 5
+    report = json.loads(ran.out)
+    assert report["issues"][0]["code"] == "REPORT_LOST"
+    assert report["data"]["runs"][0]["exit_code"] == 0
+
+
+def test_a_reader_who_goes_away_does_not_end_the_run(shell: Shell, game: Game) -> None:
+    shell.scenario(PART + FEED + "steps:" + LOGIN + "- {id: rest, sleep: 500ms}" + ACT + LAST)
+    read, write = os.pipe()
+    argv = [sys.executable, "-m", "ccops", "smoke", "run", "trial", "--project", str(shell.root)]
+    running = subprocess.Popen(argv, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    os.read(read, 5)
+    os.close(read)
+    _, said = running.communicate(timeout=30)
+
+    assert "Traceback" not in said
+    assert game.acts == 1
+    assert game.torn_down == 1
+    assert running.returncode == 0
+
+
+def test_a_red_verdict_stays_red_when_nobody_reads_it(shell: Shell, game: Game) -> None:
+    game.skip = True
+    read, write = os.pipe()
+    os.close(read)
+    argv = [
+        sys.executable,
+        "-m",
+        "ccops",
+        "smoke",
+        "run",
+        "trial",
+        "-o",
+        "json",
+        "--project",
+        str(shell.root),
+    ]
+    done = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    os.close(write)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_contract_that_is_not_there_is_never_valid(shell: Shell, tmp_path: Path) -> None:
+    ran = shell("validate", "--contract", str(tmp_path / "nowhere"))
+    assert ran.code == 2
+    assert "holds no contract bundle" in ran.err
+
+    (tmp_path / "openapi.json").write_text("{")
+    ran = shell("validate", "--contract", str(tmp_path))
+    assert ran.code == 2
+    assert "can't be read as a contract" in ran.err
+
+
+def test_a_run_that_looked_at_nothing_says_so(shell: Shell) -> None:
+    shell.scenario("title: {en: A trial, ko: 시험}\nsteps:\n- {id: rest, sleep: 1ms}\n")
+    ran = shell("run", "trial")
+
+    assert ran.code == 1
+    assert "nothing was looked at" in ran.out
+
+
 def test_a_failure_exits_1_and_names_the_place(shell: Shell, game: Game) -> None:
     game.skip = True
     ran = shell("run", "trial")

@@ -146,7 +146,7 @@ class Hub:
             if feed.recent.get(frame.seq, frame.event_id) != frame.event_id:
                 await self._lost(frame.user_id, feed)
         elif frame.seq == feed.last + 1:
-            feed.pass_on(frame)
+            await _pass_on(feed, frame)
         else:
             await self._catch_up(frame.user_id, feed)
 
@@ -171,7 +171,7 @@ class Hub:
                 feed.restart()
                 return
             if frame.seq == feed.last + 1:
-                feed.pass_on(frame)
+                await _pass_on(feed, frame)
 
     async def _lost(self, user_id: int, feed: Feed) -> None:
         """A number came twice with different events: Redis forgot a part of the stream."""
@@ -179,6 +179,12 @@ class Hub:
         keys = (scripts.meta_key(user_id), scripts.stream_key(user_id))
         await redis.eval(scripts.ROTATE, len(keys), *keys, secrets.token_hex(8), feed.epoch or "")
         feed.restart()
+
+
+async def _pass_on(feed: Feed, frame: Frame) -> None:
+    """Pass on, then let the writers run: a burst longer than a queue is no sign of a slow reader."""
+    feed.pass_on(frame)
+    await asyncio.sleep(0)
 
 
 async def read_stream(user_id: int, first: int, last: int | None = None) -> list[Frame]:

@@ -110,8 +110,12 @@ class Stores:
             reader.close()
 
     def produce(self, topic: str, value: bytes) -> None:
+        self.produce_many(topic, [value])
+
+    def produce_many(self, topic: str, values: list[bytes]) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap, "log_level": 2})
-        producer.produce(topic, value, key=b"1", headers=[("event_id", b"none")])
+        for value in values:
+            producer.produce(topic, value, key=b"1", headers=[("event_id", b"none")])
         assert producer.flush(5) == 0
 
     def kill(self, service: str) -> None:

@@ -199,6 +199,17 @@ def test_a_hostile_position_means_no_position(player: Callable[[], Player], quer
         assert greeting(feed)[0]["data"]["recovered"] is False
 
 
+def test_a_burst_closes_nobody_who_reads(player: Callable[[], Player]) -> None:
+    user = player()
+    before = sample(user.stores, "realtime_slow_consumer_total")
+    with user.feed() as feed:
+        greeting(feed)
+        for _ in range(3):
+            user.act_fast(200)
+        assert [item["seq"] for item in frames(feed, 600)] == list(range(1, 601))
+    assert sample(user.stores, "realtime_slow_consumer_total") == before
+
+
 def test_a_client_that_does_not_read_is_closed_and_counted(player: Callable[[], Player]) -> None:
     user = player()
     name = "realtime_slow_consumer_total"

@@ -77,19 +77,36 @@ class Preparation:
 
         service = FAULTS[self.fault]
         say(f"planting fault {self.fault!r} in {service}")
-        engine.restart(profile, service, set={"FAULT": self.fault})
+        try:
+            engine.restart(profile, service, set={"FAULT": self.fault})
+        except CcopsError:
+            with suppress(CcopsError):  # what kept the fault from being planted is what has to be said
+                engine.restart(profile, service)
+            raise
+        except KeyboardInterrupt:
+            _heal(profile, service, say)
+            raise
         try:
             yield
         finally:
-            with suppress(OSError):  # nobody may be listening any more; the fault goes all the same
-                say(f"restarting {service} without the fault")
-            try:
-                engine.restart(profile, service)
-            except CcopsError as error:
-                raise CcopsError(
-                    "FAULT_STAYED",
-                    f"{service} could not be restarted without the fault",
-                    evidence=error.message,
-                    next_step=f"ccops restart {service}",
-                    exit_code=ExitCode.DEGRADED,
-                ) from error
+            _heal(profile, service, say)
+
+
+def _heal(profile: Profile, service: str, say: Say) -> None:
+    """Restart `service` without the fault. Another Ctrl-C has to wait: nobody would know what stayed."""
+    from ccops.stack import engine
+    from ccops.stack.control import uninterrupted
+
+    with suppress(OSError):  # nobody may be listening any more; the fault goes all the same
+        say(f"restarting {service} without the fault")
+    try:
+        with uninterrupted():
+            engine.restart(profile, service)
+    except CcopsError as error:
+        raise CcopsError(
+            "FAULT_STAYED",
+            f"{service} could not be restarted without the fault",
+            evidence=error.message,
+            next_step=f"ccops restart {service}",
+            exit_code=ExitCode.DEGRADED,
+        ) from error

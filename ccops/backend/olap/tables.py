@@ -57,7 +57,7 @@ def row_of(table: Table, value: bytes | None, topic: str, partition: int, offset
     """Return the row of a record; raises BadRecord when there can't be one."""
     try:
         body = orjson.loads(value or b"")
-        data, moment = body["data"], datetime.fromisoformat(body["ts"]).astimezone(UTC)
+        data, moment = body["data"], _instant(body["ts"])
         row: Row = {
             "event_id": str(UUID(body["event_id"])),
             "trace_id": _text(body, "trace_id"),
@@ -70,6 +70,13 @@ def row_of(table: Table, value: bytes | None, topic: str, partition: int, offset
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise BadRecord(f"{type(error).__name__}: {error}"[:300]) from error
     return row | {"topic": topic, "partition": partition, "offset": offset}
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise BadRecord("ts has no time zone")  # ours would be a guess, and the machine's zone would decide
+    return moment.astimezone(UTC)
 
 
 def _action(data: Data) -> Row:

@@ -72,6 +72,7 @@ def test_the_partition_key_depends_on_the_event_only() -> None:
         record([]),
         record({}),
         record(ACTION, event_id="nobody"),
+        record(ACTION, ts="2026-01-31T23:59:59"),  # naive: the machine's zone would decide the day
         record(ACTION, event_id=None),
         record(ACTION, user_id=-1),
         record(ACTION, user_id=True),

@@ -66,7 +66,10 @@ def read_access_token(token: str) -> Claims:
     try:
         key = _jwt_keys()[str(jwt.get_unverified_header(token).get("kid", ""))]
         claims = jwt.decode(token, key, algorithms=["HS256"], options={"require": ["exp", "sub", "jti"]})
-        return Claims(int(claims["sub"]), claims["rank"], claims["fam"], claims["jti"], claims["exp"])
+        user_id = int(claims["sub"])
+        if not 0 < user_id < 2**63:
+            raise ValueError("no user has this id")
+        return Claims(user_id, claims["rank"], claims["fam"], claims["jti"], claims["exp"])
     except jwt.ExpiredSignatureError as err:
         raise ApiError("TOKEN_EXPIRED") from err
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as err:

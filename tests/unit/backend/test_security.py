@@ -153,3 +153,10 @@ def test_a_webhook_needs_a_live_secret_the_same_body_and_a_near_time(keys):
 def test_a_header_that_is_no_signature_is_malformed(keys, header):
     keys()
     assert webhook_code(header) == "SIGNATURE_MALFORMED"
+
+
+@pytest.mark.parametrize("sub", ["0", "-1", "9" * 19, "9" * 400, "1.5", "", "\u0663x"])
+def test_a_signed_user_id_that_no_user_can_have_is_refused(keys, sub):
+    keys(jwt_keys=f"k:{_NEW}")
+    claims = {"sub": sub, "rank": "VIP", "fam": "f", "jti": "j", "exp": int(time.time()) + 60}
+    assert refused(jwt.encode(claims, _NEW, algorithm="HS256", headers={"kid": "k"})) == "UNAUTHORIZED"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, profile_of
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
 from ccops.core.errors import ExitCode
 from ccops.core.output import Output
@@ -19,7 +19,9 @@ app = new_app("Show the merged logs of the stack.")
 def logs(
     services: Annotated[list[str] | None, typer.Argument(help="Services (or supervisor); none: all.")] = None,
     env: EnvOption = "dev",
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with new lines.")] = False,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on with new lines; -o json: one object a line.")
+    ] = False,
     tail: Annotated[int, typer.Option("--tail", help="How many lines.", min=0)] = 100,
     grep: Annotated[str, typer.Option("--grep", help="Only lines that match this pattern.")] = "",
     project: ProjectOption = None,
@@ -32,13 +34,16 @@ def logs(
 
     Exit codes: 0 shown, 2 usage, 4 there are no logs yet.
     """
-    from ccops.cli.stackview import log_line
+    from ccops.cli.stackview import log_line, logs_report
     from ccops.stack import logview
 
     profile = profile_of(env, project)
     files = logview.files_of(profile, services or ())
     wanted = logview.pattern(grep)
-    for line in logview.recent(files, tail, wanted):
+    found = logview.recent(files, tail, wanted)
+    if output is not Output.TEXT and not follow:
+        finish(logs_report(env, found), output)
+    for line in found:
         sys.stdout.write(log_line(line, output))
     sys.stdout.flush()
     try:

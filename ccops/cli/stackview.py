@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from ccops.core.masking import mask_urls
-from ccops.core.output import Output
+from ccops.core.output import Output, Report
 from ccops.stack.control import Event
 from ccops.stack.logview import Line
 from ccops.stack.state import Phase, ServiceState, StackState
@@ -70,6 +71,20 @@ def log_line(line: Line, output: Output) -> str:
     if output is Output.TEXT:
         return f"{line.service:<11} | {text}\n"
     return json.dumps({"service": line.service, "text": text}, ensure_ascii=False) + "\n"
+
+
+def logs_report(env: str, lines: Iterable[Line]) -> Report:
+    """Return log lines as one document, for the machine formats without --follow."""
+    rows = [{"service": line.service, "text": mask_urls(line.text)} for line in lines]
+    return Report("ccops.stack.logs/v1", {"lines": rows}, env=env)
+
+
+def env_text(text: str, output: Output) -> str:
+    """Return the KEY=VALUE lines of `text` as they are, or as one JSON object (which YAML reads, too)."""
+    if output in {Output.TEXT, Output.MD}:
+        return text
+    pairs = (line.partition("=") for line in text.splitlines() if line)
+    return json.dumps({key: value for key, _, value in pairs}, indent=2) + "\n"
 
 
 def print_status(console: Console, state: StackState) -> None:

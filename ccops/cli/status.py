@@ -31,12 +31,12 @@ def status(
 
     Exit codes: 0 all healthy, 1 something is not, 4 the stack is down.
     """
-    from ccops.cli.stackview import print_status, service_rows
+    from ccops.cli.stackview import env_text, print_status, service_rows
     from ccops.stack import health
 
     profile = profile_of(env, project)
     if env_file:
-        sys.stdout.write(health.stack_env(profile))
+        sys.stdout.write(env_text(health.stack_env(profile), output))
         return
     state = health.check(profile)
     report = Report(

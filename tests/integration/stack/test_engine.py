@@ -112,6 +112,10 @@ def test_env_file_holds_passwords_only_on_request(bench: Bench) -> None:
     assert f"CCOPS_REDIS_URL={url}\n" in text
     password = url.split(":")[2].partition("@")[0]
     assert password not in bench.cli("status", "-o", "json").stdout
+    assert json.loads(bench.cli("status", "--env-file", "-o", "json").stdout)["CCOPS_REDIS_URL"] == url
+
+    lines = json.loads(bench.cli("logs", "redis", "--tail", "2", "-o", "json").stdout)["data"]["lines"]
+    assert [line["service"] for line in lines] == ["redis", "redis"]
 
 
 def test_a_taken_fixed_port_names_its_owner_and_starts_nothing(bench: Bench) -> None:

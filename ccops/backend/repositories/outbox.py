@@ -16,21 +16,34 @@ SELECT {_COLUMNS} FROM outbox WHERE topic IS NOT NULL AND kafka_acked_at IS NULL
 _REALTIME_PENDING = f"""
 SELECT {_COLUMNS} FROM outbox WHERE realtime AND pushed_at IS NULL ORDER BY id LIMIT $1
 """  # noqa: S608 - our own column list
-_MARK_ACKED = """
+# Both sinks mark the same rows at the same time: whoever changes many takes them in order of id first, or
+# the two deadlock and one sink stops the other for a second.
+_IN_ORDER = "(SELECT id FROM outbox WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE)"
+_MARK_ACKED = f"""
+WITH held AS MATERIALIZED {_IN_ORDER}
 UPDATE outbox o SET kafka_partition = m.part, kafka_offset = m.off, kafka_acked_at = clock_timestamp()
   FROM unnest($1::bigint[], $2::integer[], $3::bigint[]) AS m(id, part, off)
- WHERE o.id = m.id
-"""
+ WHERE o.id = m.id AND (SELECT count(*) FROM held) > 0
+"""  # noqa: S608 - our own text
+_MARK_PUSHED = f"""
+WITH held AS MATERIALIZED {_IN_ORDER}
+UPDATE outbox o SET pushed_at = clock_timestamp()
+ WHERE o.id = ANY($1::bigint[]) AND (SELECT count(*) FROM held) > 0
+"""  # noqa: S608 - our own text
 _LAST_ACKED = """
 SELECT topic, kafka_partition AS part, max(kafka_offset) AS last FROM outbox
  WHERE kafka_acked_at IS NOT NULL AND created_at > now() - interval '24 hours'
  GROUP BY topic, kafka_partition
 """
 _UNMARK_FROM = """
-WITH lost AS (
-    UPDATE outbox SET kafka_partition = NULL, kafka_offset = NULL, kafka_acked_at = NULL
+WITH held AS MATERIALIZED (
+    SELECT id FROM outbox
      WHERE topic = $1 AND kafka_partition = $2 AND kafka_offset >= $3
        AND created_at > now() - interval '24 hours'
+     ORDER BY id FOR NO KEY UPDATE
+), lost AS (
+    UPDATE outbox SET kafka_partition = NULL, kafka_offset = NULL, kafka_acked_at = NULL
+     WHERE id = ANY(ARRAY(SELECT id FROM held))
     RETURNING 1
 )
 SELECT count(*) FROM lost
@@ -98,9 +111,7 @@ async def mark_acked(conn: Connection, acked: Sequence[tuple[int, Place]]) -> No
 
 async def mark_pushed(conn: Connection, ids: Sequence[int]) -> None:
     """Record that the rows' frames are in Redis."""
-    await conn.execute(
-        "UPDATE outbox SET pushed_at = clock_timestamp() WHERE id = ANY($1::bigint[])", list(ids)
-    )
+    await conn.execute(_MARK_PUSHED, list(ids))
 
 
 async def last_acked(conn: Connection) -> dict[tuple[str, int], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from ccops.backend.repositories import outbox
+from ccops.backend.repositories.outbox import Place
 from ccops.stack import engine
 from tests.integration.pipeline.kit import Player, Stores, frames, greeting, silent, until
 
@@ -146,3 +149,29 @@ def test_personal_data_reaches_no_sink(stores: Stores) -> None:
     seen.append(made.text)
     for canary in ("5555-9876", birth):
         assert not [text for text in seen if canary in text], canary
+
+
+def test_the_marks_of_both_sinks_never_deadlock(stores: Stores, player: Callable[[], Player]) -> None:
+    """Both relays mark the same rows at the same time, in whatever order their answers came."""
+    user = player()
+    user.act_fast(500)
+    rows = stores.sql("SELECT id FROM outbox WHERE user_id = %s AND topic IS NOT NULL AND realtime", user.id)
+    ids = sorted(row["id"] for row in rows)
+    assert len(ids) == 500
+
+    async def race() -> None:
+        import asyncpg
+
+        one, other = [await asyncpg.connect(stores.url("DATABASE_URL")) for _ in range(2)]
+        try:
+            # One planner visits the rows as they are given, the other as they lie.
+            for method in ("hashjoin", "mergejoin", "seqscan", "bitmapscan"):
+                await one.execute(f"SET enable_{method} = off")
+            for turn in range(8):
+                places = [(row_id, Place("fault.none", 0, turn)) for row_id in reversed(ids)]
+                await asyncio.gather(outbox.mark_acked(one, places), outbox.mark_pushed(other, ids))
+        finally:
+            await one.close()
+            await other.close()
+
+    asyncio.run(race())

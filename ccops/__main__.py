@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from ccops.cli.run import run_noun
 
-        return run_noun(args, COMMANDS)
+        return run_noun(args, COMMANDS, ends=argv is None)
     except KeyboardInterrupt:  # while importing, or while saying that the first one came
         sys.stderr.write("error[INTERRUPTED]: interrupted\n  while starting or ending\nnext: ccops status\n")
         return 130

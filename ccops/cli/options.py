@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +48,15 @@ def profile_of(env: str, project: Path | None) -> Profile:
     return load_profile(env, find_project(project))
 
 
+def deaf() -> None:
+    """Ignore Ctrl-C from here on: the result is known, and half of it (or two of them) is of no use."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def finish(report: Report, output: Output) -> None:
     """Write `report` and end the command with its exit code."""
+    deaf()
     try:
         write(report, output)
     except BrokenPipeError:  # the reader went away: the verdict stays what it is

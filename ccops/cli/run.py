@@ -7,7 +7,9 @@ import importlib
 import inspect
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from typer._click.core import Command
 from typer._click.exceptions import ClickException
 from typer.core import TyperGroup
 
+from ccops.cli.options import deaf
 from ccops.core.errors import CcopsError, ExitCode, UsageError
 from ccops.core.masking import MASK, mask_urls
 from ccops.core.output import Output, error_report, write
@@ -25,15 +28,30 @@ _EXAMPLE = re.compile(r"(?:[A-Z_]+=\S+ )?ccops ")
 _VALUED = frozenset({"--var", "--set"})
 
 
-def run_noun(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int:
-    """Return the exit code of `ccops ARGS`; never lets an exception through."""
+def run_noun(args: Sequence[str], commands: Mapping[str, tuple[str, str]], *, ends: bool = False) -> int:
+    """Return the exit code of `ccops ARGS`; never lets an exception through.
+
+    Once the result is written Ctrl-C is ignored: for good when the process `ends` with it, else until we
+    return to a program that goes on.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        return _guarded(args, commands)
+    finally:
+        if not ends and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
+def _guarded(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int:
     output = _output_of(args)
     try:
         return _invoke(args, commands)
     except CcopsError as error:
+        deaf()
         write(error_report(error), output)
         return int(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
+        deaf()
         write(error_report(_interrupted(args)), output)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:

@@ -156,6 +156,34 @@ def test_a_red_verdict_stays_red_when_nobody_reads_it(shell: Shell, game: Game) 
     assert "Traceback" not in done.stderr
 
 
+def test_ctrl_c_while_the_result_is_written_leaves_one_document(shell: Shell) -> None:
+    argv = [
+        sys.executable,
+        "-m",
+        "ccops",
+        "smoke",
+        "run",
+        "trial",
+        "-o",
+        "json",
+        "--project",
+        str(shell.root),
+    ]
+    slow = "import runpy, sys, time\nfrom ccops.core import output\nreal = output.envelope\n"
+    slow += "def late(report):\n    sys.stderr.write('WRITING\\n'); time.sleep(0.5); return real(report)\n"
+    slow += f"output.envelope = late\nsys.argv = {argv[2:]!r}\nrunpy.run_module('ccops', run_name='__main__')"
+    running = subprocess.Popen(
+        [sys.executable, "-c", slow], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    while running.stderr.readline() not in ("WRITING\n", ""):
+        pass
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=30)
+
+    assert json.loads(said)["exit_code"] == running.returncode == 0
+
+
 def test_a_contract_that_is_not_there_is_never_valid(shell: Shell, tmp_path: Path) -> None:
     ran = shell("validate", "--contract", str(tmp_path / "nowhere"))
     assert ran.code == 2

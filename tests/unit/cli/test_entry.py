@@ -1,6 +1,7 @@
 """The entry point: quick, lazy, and never a traceback."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,10 @@ def test_help_shows_examples_on_lines_of_their_own_and_exit_codes(
     first = lines.index(examples[0])
     assert first < next(place for place, line in enumerate(lines) if line.startswith("Exit codes: 0"))
     assert first < lines.index("Options:")
+
+
+def test_a_program_that_calls_us_can_still_be_interrupted() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    main(["smoke", "list", "-o", "json"])
+    main(["nope"])
+    assert signal.getsignal(signal.SIGINT) is before

@@ -60,8 +60,11 @@ class Targets:
             "STACK_DOWN",
             f"there is no address for {system}: the stack of {self.env!r} is not running",
             evidence=f"{KEYS[system]} is set neither in env/{self.env}.env nor by a living stack",
-            next_step="ccops up" if self.embedded else f"set {KEYS[system]} in env/{self.env}.env",
+            next_step=self._start() if self.embedded else f"set {KEYS[system]} in env/{self.env}.env",
         )
+
+    def _start(self) -> str:
+        return "ccops up" if self.env == "dev" else f"ccops up --env {self.env}"
 
     def addresses(self, systems: Sequence[str]) -> dict[str, str]:
         """Return host:port of each of `systems`; for prom the places that are read instead."""

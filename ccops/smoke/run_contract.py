@@ -11,9 +11,7 @@ from ccops.smoke.findings import Finding
 from ccops.smoke.model import Scenario
 from ccops.smoke.validate import check_vocabulary
 
-_FILES = ("openapi.json", "events.json", "metrics.yml", "topics.yml")
-# What our own watcher says about a feed's numbering.
-_WATCHER_TYPES = ("watch_gap", "watch_duplicate", "watch_not_json", "watch_not_an_object")
+_FILES = ("openapi.json", "events.json", "metrics.yml")
 
 
 def packaged_contract() -> Path:
@@ -35,24 +33,13 @@ def vocabulary_findings(scenario: Scenario, folder: Path | None = None) -> list[
             evidence=f"looked for {', '.join(_FILES)}",
             next_step="name a folder that has them, or leave --contract and CCOPS_CONTRACT out",
         )
-    events = _json(folder / "events.json")
-    metrics, topics = _yaml(folder / "metrics.yml"), _yaml(folder / "topics.yml")
+    metrics = _yaml(folder / "metrics.yml")
     return check_vocabulary(
         scenario,
         _json(folder / "openapi.json"),
-        _events(events) if events is not None else None,
+        _json(folder / "events.json"),
         metrics=list(metrics) if metrics is not None else None,
-        topics=list(topics) if topics is not None else None,
     )
-
-
-def _events(bundle: Mapping[str, object]) -> dict[str, object]:
-    kafka, ws = bundle.get("kafka"), bundle.get("websocket")
-    topics = kafka.get("topics") if isinstance(kafka, Mapping) else None
-    types = [name for names in topics.values() for name in names] if isinstance(topics, Mapping) else []
-    frames = ws.get("types") if isinstance(ws, Mapping) else None
-    names = list(frames) if isinstance(frames, Mapping | list) else []
-    return {"kafka": sorted(set(types)), "ws": [*map(str, names), *_WATCHER_TYPES]}
 
 
 def _json(path: Path) -> Mapping[str, object] | None:

@@ -361,12 +361,18 @@ def test_a_backend_that_is_down_exits_4_and_names_up(play: Play) -> None:
     assert str(port) in played.outcome.error.message
 
 
-def test_a_profile_without_addresses_exits_4_and_names_up(play: Play) -> None:
-    played = play("steps:" + LOGIN, profile=profile_of(""))
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [("external", "set CCOPS_BACKEND_URL in env/test.env"), ("embedded", "ccops up --env test")],
+)
+def test_a_profile_without_addresses_exits_4_and_names_the_next_step(
+    play: Play, kind: str, step: str
+) -> None:
+    played = play("steps:" + LOGIN, profile=profile_of("", CCOPS_STACK=kind))
 
     assert played.code == 4
     assert played.outcome.error is not None
-    assert (played.outcome.error.code, played.outcome.error.next_step) == ("STACK_DOWN", "ccops up")
+    assert (played.outcome.error.code, played.outcome.error.next_step) == ("STACK_DOWN", step)
 
 
 def test_the_header_has_addresses_and_says_that_prometheus_is_missing(play: Play, game: Game) -> None:

@@ -16,7 +16,7 @@ import pytest
 import redis
 from psycopg.rows import dict_row
 
-from ccops.core.profile import Profile, find_project, load_profile
+from ccops.core.profile import Profile, Project, load_profile
 from ccops.stack import engine
 
 _SETTINGS = """CCOPS_STACK=embedded
@@ -79,9 +79,8 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     environ = {"CCOPS_HOME": str(root / "home")}
 
     def load() -> Profile:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("CCOPS_HOME", environ["CCOPS_HOME"])
-            return load_profile("dev", find_project(root), environ)
+        # No environment variable on the way: threads of one test call this at the same moment.
+        return load_profile("dev", Project(root, root / "home"), environ)
 
     engine.up(load(), ("backend",))
     try:

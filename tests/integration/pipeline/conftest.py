@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from ccops.core.profile import Profile, find_project, load_profile
+from ccops.core.profile import Profile, Project, load_profile
 from ccops.stack import engine
 from tests.integration.pipeline.kit import Player, Stores
 
@@ -32,9 +32,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
     def load() -> Profile:
         environ = {"CCOPS_HOME": str(root / "home")}
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("CCOPS_HOME", environ["CCOPS_HOME"])
-            return load_profile("dev", find_project(root), environ)
+        # No environment variable on the way: threads of one test may call this at the same moment.
+        return load_profile("dev", Project(root, root / "home"), environ)
 
     engine.up(load(), ("backend", "kafka", "clickhouse"))
     try:

@@ -1,0 +1,1 @@
+"""What a service promises its callers, and whether a new version still keeps it."""

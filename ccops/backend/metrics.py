@@ -77,7 +77,10 @@ streak_claim = counter("streak_claim_total", "Streak claims.", result=("granted"
 game_rounds = counter(
     "game_rounds_total", "Rounds played.", game=("slot", "gacha", "rps", "crash"), outcome=("win", "lose")
 )
-PURCHASE_REASONS = ("", "insufficient_gold", "key_reused", "ended", "rank", "declined", "other")
+PURCHASE_REASONS = (
+    "", "insufficient_gold", "key_reused", "ended", "rank", "declined", "fraud", "sold_out", "limit",
+    "review", "other",
+)  # fmt: skip
 purchase_attempt = counter(
     "purchase_attempt_total",
     "Purchases by flow, result and reason.",
@@ -86,12 +89,43 @@ purchase_attempt = counter(
     reason=PURCHASE_REASONS,
 )
 shop_buy_success = counter(
-    "shop_buy_success_total", "Purchases that ended well.", product_type=("item", "gold_pack", "limited")
+    "shop_buy_success_total",
+    "Purchases that ended well.",
+    product_type=("item", "gold_pack", "limited", "battle_pass"),
 )
 shop_buy_failed = counter("shop_buy_failed_total", "Purchases refused.", reason=PURCHASE_REASONS[1:])
 shop_idempotent_replay = counter(
     "shop_idempotent_replay_total", "Repeated keys.", result=("match", "mismatch")
 )
+
+purchase_pending = gauge(
+    "purchase_pending", "Payments that wait for their provider.", flow=("gold_pack", "limited")
+)
+payment_events = counter(
+    "payment_events_total",
+    "Payment events by what they did.",
+    outcome=("processed", "duplicate", "unknown", "ignored", "review", "rejected"),
+)
+refunds = counter("refunds_total", "Refunds.", result=("done", "refused"))
+fraud_blocked = counter(
+    "fraud_blocked_total", "Purchases refused by the fraud window.", flow=("payment", "gold")
+)
+limited_holds = counter(
+    "limited_holds_total",
+    "Holds of limited packages by what became of them.",
+    result=("held", "captured", "released", "expired", "sold_out", "limit"),
+)
+promo_redeem = counter(
+    "promo_redeem_total", "Promo codes.", result=("granted", "unknown", "used", "exhausted", "expired")
+)
+achievement_claim = counter(
+    "achievement_claim_total", "Achievement claims.", result=("granted", "duplicate", "locked")
+)
+battlepass_claim = counter(
+    "battlepass_claim_total", "Battle pass claims.", result=("granted", "duplicate", "locked")
+)
+reward_grant = counter("reward_grant_total", "Grants by administrators.", result=("granted", "duplicate"))
+negative_balance = gauge("economy_negative_balance_users", "Wallets below zero: must be 0.")
 
 ws_active = gauge("ws_active_connections", "Open sockets of /api/realtime/sync.")
 ws_legacy = counter("ws_legacy_games_connections_total", "Attempts on the legacy games socket.")

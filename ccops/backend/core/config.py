@@ -54,12 +54,19 @@ class Settings(BaseModel):
     argon2_profile: Literal["prod", "test"] = "prod"
     lockout_failures: int = Field(5, ge=1, description="Failures before an account is locked")
     lockout_window_s: int = Field(600, ge=1, description="Window of the failures and length of the lock")
+    lockout_ip_failures: int = Field(30, ge=1, description="Failures before an address is locked")
     game_tz: str = Field("Asia/Seoul", description="Calendar of streaks")
     game_clock_offset_s: int = Field(
         0, ge=-315_360_000, le=315_360_000, description="Test knob: shifts the game calendar"
     )
     unlimited_invite_code: str = Field("", description="An invite code without a limit; empty = none")
     signup_gold: int = Field(1_000, ge=0, description="Gold granted at signup")
+    limited_hold_s: int = Field(120, ge=1, le=3_600, description="How long a limited package is held")
+    fraud_window_s: int = Field(60, ge=1, le=3_600, description="Window of the two limits below")
+    fraud_payment_limit: int = Field(
+        5, ge=0, description="Payments one user may start in the window; 0 = any"
+    )
+    fraud_item_limit: int = Field(0, ge=0, description="Gold purchases in the window; 0 = any")
     minimum_age: int = Field(19, ge=0, description="Years of age for adult features")
     pool_size: int = Field(16, ge=1, le=100)
     mock_gateway: bool = Field(True, description="Answer gold-pack payments from the built-in gateway")

@@ -70,6 +70,7 @@ products = Table(
     Column("active", Boolean, nullable=False, server_default=text("true")),
     at("starts_at", nullable=True),
     at("ends_at", nullable=True),
+    Column("season", Text, ForeignKey("battle_pass_seasons.id")),  # what a battle_pass product opens
     CheckConstraint("kind IN ('gold_pack','item','limited','battle_pass')", name="kind"),
     CheckConstraint("(price_gold IS NULL) <> (price_cents IS NULL)", name="one_price"),
     CheckConstraint(
@@ -92,11 +93,15 @@ shop_transactions = Table(
     Column("provider", Text),
     Column("receipt", Text),
     Column("amount_cents", BigInteger),
+    # What a payment will credit, fixed when it was promised: a later price change changes no purchase.
+    Column("gold_amount", BigInteger, nullable=False, server_default="0"),
+    Column("hold_id", UUID),
     Column("failure_reason", Text),
     Column("trace_id", Text, nullable=False, index=True),
     Column("request_id", Text, nullable=False),
     at("created_at"),
     at("settled_at", nullable=True),
+    at("refunded_at", nullable=True),
     UniqueConstraint("user_id", "product_id", "idempotency_key", name="uq_shop_tx_user_product_idem"),
     CheckConstraint("status IN ('PENDING','SUCCESS','FAILED','REFUNDED','REVIEW')", name="status"),
     CheckConstraint("qty BETWEEN 1 AND 1000", name="qty"),

@@ -29,7 +29,7 @@ users = Table(
     Column("site_id", Text, nullable=False),
     Column("nickname", Text, nullable=False),
     Column("phone_enc", LargeBinary),
-    Column("birth_date_enc", LargeBinary, nullable=False),
+    Column("birth_date_enc", LargeBinary),  # null once erased
     Column("password_hash", Text, nullable=False),
     Column("rank", Text, nullable=False, server_default="STANDARD"),
     Column("level", Integer, nullable=False, server_default="1"),
@@ -38,6 +38,7 @@ users = Table(
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     at("created_at"),
     at("last_login_at", nullable=True),
+    at("erased_at", nullable=True),  # personal data removed on request; the ledger stays, pseudonymous
     CheckConstraint("rank IN ('STANDARD','PREMIUM','VIP','ADMIN')", name="rank"),
     CheckConstraint("level >= 1 AND exp >= 0", name="progress"),
 )

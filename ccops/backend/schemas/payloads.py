@@ -40,7 +40,10 @@ class RewardGranted(Payload):
     reward_type: Literal["GOLD"]
     amount: int
     balance_after: int
-    source: Literal["streak", "slot", "gold_pack", "event"]
+    source: Literal[
+        "streak", "slot", "gacha", "rps", "crash", "gold_pack", "event", "achievement", "battle_pass",
+        "promo", "grant", "refund", "adjust",
+    ]  # fmt: skip
     ledger_seq: int
 
 
@@ -90,14 +93,19 @@ class UserAction(Payload):
 class PurchaseUpdate(Payload):
     """A purchase was made, settled or refused; absent fields do not apply."""
 
-    transaction_id: UUID
-    status: Literal["PENDING", "SUCCESS", "FAILED", "REVIEW"]
+    transaction_id: UUID | None = Field(
+        default=None, description="Absent when the purchase was refused before there was one"
+    )
+    status: Literal["PENDING", "SUCCESS", "FAILED", "REVIEW", "REFUNDED", "IDEMPOTENCY_CONFLICT"]
     product_id: str
-    kind: Literal["item", "gold_pack"]
+    kind: Literal["item", "gold_pack", "limited", "battle_pass", "unknown"]
     qty: int
     amount_gold: int = Field(default=0)
     amount_cents: int = Field(default=0)
-    reason: Literal["", "declined", "amount_mismatch"] = ""
+    reason: Literal[
+        "", "declined", "amount_mismatch", "insufficient_gold", "rank", "age", "ended", "key_reused", "fraud",
+        "sold_out", "limit", "hold_expired", "paid_after_failure", "wallet_full", "refunded",
+    ] = ""  # fmt: skip
 
 
 class EventProgress(Payload):
@@ -113,7 +121,7 @@ class Round(Payload):
     """A settled game round."""
 
     round_id: UUID
-    game: Literal["slot"]
+    game: Literal["slot", "gacha", "rps", "crash"]
     bet: int
     payout: int
     outcome: dict[str, object]

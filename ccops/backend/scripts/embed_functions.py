@@ -1,7 +1,7 @@
 """Write the newest function migration from sql/functions: `python -m ccops.backend.scripts.embed_functions`.
 
-Before the first release the one function migration is rewritten in place; afterwards each change of a
-function is a new revision that embeds the new text. A test holds the newest against the files.
+A landed revision never changes its meaning: before the first change after a landing, copy the constants below
+to a new number. Until then the newest is rewritten in place. A test holds it against the files.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import sys
 from pathlib import Path
 
 _BACKEND = Path(__file__).resolve().parent.parent
-TARGET = _BACKEND / "alembic" / "versions" / "0002_functions.py"
+TARGET = _BACKEND / "alembic" / "versions" / "0004_economy_functions.py"
 
-_HEAD = '''"""Install the SQL functions; the text is embedded, so this revision never changes its meaning."""
+_HEAD = '''"""Install the SQL functions anew; the text is embedded, so it never changes its meaning."""
+
+from importlib import import_module
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -25,7 +27,7 @@ FUNCTIONS = {
 '''
 _TAIL = '''}
 
-# Called by their OID name, so the argument lists need not be repeated here.
+# By their OID name, so that a changed argument list replaces a function instead of overloading it.
 _DROP = """
 DO $$
 DECLARE
@@ -40,13 +42,19 @@ END $$;
 
 
 def upgrade() -> None:
-    connection = op.get_bind()
-    for text in FUNCTIONS.values():
-        connection.exec_driver_sql(text.replace("%", "%%"))  # the driver looks for placeholders
+    _install(FUNCTIONS)
 
 
 def downgrade() -> None:
-    op.get_bind().exec_driver_sql(_DROP)
+    # Module names that begin with a digit can only be imported by name.
+    _install(import_module("ccops.backend.alembic.versions.0002_functions").FUNCTIONS)
+
+
+def _install(functions: dict[str, str]) -> None:
+    connection = op.get_bind()
+    connection.exec_driver_sql(_DROP)
+    for text in functions.values():
+        connection.exec_driver_sql(text.replace("%", "%%"))  # the driver looks for placeholders
 '''
 
 

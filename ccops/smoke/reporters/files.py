@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol, TextIO
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element
 
 from ccops.core.clock import Clock, SystemClock, iso
-from ccops.core.errors import Degraded, UsageError
+from ccops.core.reports import files, junit
 from ccops.smoke.events import AssertionDone, Event, InvariantSampled, RunDone, RunStarted, Verdict
 from ccops.smoke.model import Place
 from ccops.smoke.reporters.data import DataReporter
 
 KINDS = ("junit", "json", "ndjson")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Reporter(Protocol):
@@ -37,7 +35,7 @@ class Reporter(Protocol):
 
 def reporter(spec: str) -> Reporter:
     """Return the reporter for `KIND=PATH`. Raises UsageError for what can't be written."""
-    kind, path = _parts_of(spec)
+    kind, path = files.parts_of(spec, KINDS)
     made: dict[str, type[JunitReporter] | type[JsonReporter] | type[NdjsonReporter]] = {
         "junit": JunitReporter,
         "json": JsonReporter,
@@ -46,56 +44,9 @@ def reporter(spec: str) -> Reporter:
     return made[kind](path)
 
 
-def _parts_of(spec: str) -> tuple[str, str]:
-    kind, sign, path = spec.partition("=")
-    if not sign or not path or kind not in KINDS:
-        raise UsageError(
-            "REPORT_UNKNOWN",
-            f"--report {spec!r} is not KIND=PATH",
-            evidence=f"kinds: {', '.join(KINDS)}; PATH - is the standard output",
-            next_step="--report junit=report.xml",
-        )
-    if path != "-":
-        _check_writable(Path(path).resolve())
-    return kind, path
-
-
 def check_specs(specs: Sequence[str], *, stdout_taken: bool) -> None:
     """Raise UsageError for reports that can't be written, before anything is started for them."""
-    for spec in specs:
-        _parts_of(spec)
-    paths = [spec.partition("=")[2] for spec in specs]
-    twice = next((path for path in paths if paths.count(path) > 1), "")
-    if twice or (stdout_taken and "-" in paths):
-        raise UsageError(
-            "REPORT_PLACE_TAKEN",
-            "two reports can't share one place",
-            evidence=f"{twice} is named twice" if twice else "-o already writes the result to stdout",
-            next_step="give each --report a file of its own",
-        )
-
-
-def _check_writable(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise UsageError(
-            "REPORT_FOLDER",
-            f"no folder for {path.name}",
-            evidence=f"{path.parent} does not exist",
-            next_step=f"mkdir -p {path.parent}",
-        )
-    new = not path.exists()
-    try:
-        with path.open("a", encoding="utf-8"):
-            pass
-        if new:
-            path.unlink()
-    except OSError as error:
-        raise UsageError(
-            "REPORT_UNWRITABLE",
-            f"{path} can't be written",
-            evidence=f"{type(error).__name__}: {error.strerror}",
-            next_step="--report KIND=PATH with a file in a folder that is yours",
-        ) from None
+    files.check_specs(specs, KINDS, stdout_taken=stdout_taken)
 
 
 class JsonReporter(DataReporter):
@@ -107,7 +58,7 @@ class JsonReporter(DataReporter):
 
     def close(self) -> None:
         """Write the file."""
-        _write(self._path, json.dumps(self.data(), ensure_ascii=False, indent=2) + "\n")
+        files.write_text(self._path, json.dumps(self.data(), ensure_ascii=False, indent=2) + "\n")
 
 
 class NdjsonReporter:
@@ -136,7 +87,7 @@ class NdjsonReporter:
             with contextlib.suppress(OSError):
                 self._stream.close()
         if self._broken is not None:
-            raise _lost(self._path, self._broken)
+            raise files.lost(self._path, self._broken)
 
 
 class JunitReporter:
@@ -158,27 +109,21 @@ class JunitReporter:
             case = self._case(event.scenario, "invariants", event.name, 0.0)
             if event.verdict is not Verdict.PASSED:
                 tag = "failure" if event.verdict is Verdict.FAILED else "error"
-                _say(case, tag, event.observed, f"{event.place}\n{event.observed}")
+                junit.say(case, tag, event.observed, f"{event.place}\n{event.observed}")
         elif isinstance(event, RunDone):
             self._open.discard(event.scenario)
             self._suite(event.scenario).set("time", f"{event.elapsed_ms / 1000:.3f}")
             if event.reason:
-                _say(self._case(event.scenario, "run", "complete", 0.0), "error", event.reason, event.reason)
+                junit.say(
+                    self._case(event.scenario, "run", "complete", 0.0), "error", event.reason, event.reason
+                )
 
     def close(self) -> None:
         """Write the file; a run that did not end is an error in its suite."""
         for name in self._open:
             text = "the run did not end"
-            _say(self._case(name, "run", "complete", 0.0), "error", text, text)
-        root = Element("testsuites", name="ccops smoke")
-        for suite in self._suites.values():
-            for tag, key in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
-                suite.set(key, str(len(suite.findall(f"testcase/{tag}"))))
-            suite.set("tests", str(len(suite.findall("testcase"))))
-            root.append(suite)
-        indent(root)
-        text = tostring(root, encoding="unicode", xml_declaration=False)
-        _write(self._path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
+            junit.say(self._case(name, "run", "complete", 0.0), "error", text, text)
+        files.write_text(self._path, junit.document("ccops smoke", self._suites.values()))
 
     def _assertion(self, event: AssertionDone) -> None:
         group = f"part{event.part}" if event.part else "run"
@@ -186,29 +131,19 @@ class JunitReporter:
         case = self._case(event.scenario, group, name, max(event.elapsed_ms, 0) / 1000)
         if event.verdict is Verdict.FAILED:
             body = f"{event.place}\nwanted {event.wanted}\ngot {event.observed}\ntrace {event.trace}"
-            _say(case, "failure", event.observed.splitlines()[0] if event.observed else "nothing", body)
+            junit.say(case, "failure", event.observed.splitlines()[0] if event.observed else "nothing", body)
         elif event.verdict is Verdict.NOT_EVALUATED:
-            _say(
+            junit.say(
                 case, "error" if event.lost else "skipped", f"not evaluated: {event.reason}", str(event.place)
             )
 
     def _suite(self, name: str) -> Element:
         if name not in self._suites:
-            self._suites[name] = Element("testsuite", name=_clean(name))
+            self._suites[name] = Element("testsuite", name=junit.clean(name))
         return self._suites[name]
 
     def _case(self, scenario: str, group: str, name: str, seconds: float) -> Element:
-        attributes = {"classname": f"{scenario}.{group}", "name": _clean(name), "time": f"{seconds:.3f}"}
-        return SubElement(self._suite(scenario), "testcase", attributes)
-
-
-def _say(case: Element, tag: str, message: str, text: str) -> None:
-    SubElement(case, tag, {"message": _clean(message)}).text = _clean(text)
-
-
-def _clean(text: str) -> str:
-    """Return `text` without the control characters that XML 1.0 can't hold."""
-    return _NOT_XML.sub("�", text)
+        return junit.case(self._suite(scenario), f"{scenario}.{group}", name, seconds)
 
 
 def _fields(event: Event) -> dict[str, object]:
@@ -227,23 +162,3 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
     return value
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        if path == "-":
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        else:
-            Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _lost(path, error) from None
-
-
-def _lost(path: str, error: OSError) -> Degraded:
-    return Degraded(
-        "REPORT_LOST",
-        f"the report {'on the standard output' if path == '-' else path} is not complete",
-        evidence=f"{type(error).__name__}: {error.strerror}",
-        next_step="--report KIND=PATH with another file",
-    )

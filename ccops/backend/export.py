@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from ccops.backend import invariants, metrics
 from ccops.backend.core.config import Settings
 from ccops.backend.core.config import settings as app_settings
+from ccops.backend.schemas.client import CLIENT
 from ccops.backend.schemas.control import CONTROL, ControlFrame
 from ccops.backend.schemas.payloads import PAYLOADS, TOPIC_TYPES, Frame, Record
 from ccops.backend.utils import redis as stores
@@ -45,6 +46,7 @@ def events() -> str:
                 "types": sorted(metrics.EVENT_TYPES),
                 "control_envelope": _schema(ControlFrame),
                 "control": {name: _schema(model) for name, model in CONTROL.items()},
+                "client": {name: _schema(model) for name, model in CLIENT.items()},
             },
             "kafka": {
                 "envelope": _schema(Record),

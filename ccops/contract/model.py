@@ -62,12 +62,14 @@ class Consumer:
 
     `operation` is "POST /api/shop/buy" (template or concrete path), "ws PATH receive|send TYPE" or
     "kafka TOPIC"; `path` is what it reads or sends there ("$.balance"), empty for the call as a whole.
+    `direction` says which: RESPONSE for what it reads, REQUEST for what it sends.
     """
 
     operation: str
     path: str
     file: str
     line: int
+    direction: Direction = Direction.RESPONSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Finding:
     witness: Witness | None = None
     source: str = ""  # file of `side`
     path: str = ""  # where in the payload, as a JSON path ("$.items[*].price"), "" outside payloads
+    also: tuple[str, ...] = ()  # further operations hit by the same change of a shared schema
     consumers: tuple[Consumer, ...] = ()
     approval: Approval | None = None
 

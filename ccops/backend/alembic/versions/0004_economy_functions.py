@@ -93,6 +93,35 @@ CREATE OR REPLACE FUNCTION cc_idem_end(
      WHERE user_id = p_user AND scope = p_scope AND key = p_key
     RETURNING response_body;
 $$;
+
+-- How every idempotent function begins: `replayed` = answer status and body, and do nothing.
+-- Without a key (p_key NULL) the work is always ours.
+--     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'streak', p_key, p_hash);
+--     IF replayed THEN RETURN; END IF;
+CREATE OR REPLACE FUNCTION cc_replay(
+    p_user bigint, p_scope text, p_key text, p_hash bytea,
+    OUT status integer, OUT body bytea, OUT replayed boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    earlier idempotency_keys;
+BEGIN
+    replayed := false;
+    IF p_key IS NULL THEN RETURN; END IF;
+    earlier := cc_idem_begin(p_user, p_scope, p_key, p_hash);
+    replayed := earlier.key IS NOT NULL;
+    status := earlier.response_status;
+    body := earlier.response_body;
+END $$;
+
+-- How it ends: the answer's bytes, kept under the key when there is one.
+--     body := cc_answer(p_user, 'streak', p_key, status, jsonb_build_object(..));
+CREATE OR REPLACE FUNCTION cc_answer(
+    p_user bigint, p_scope text, p_key text, p_status integer, p_body jsonb
+) RETURNS bytea LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_key IS NULL THEN RETURN convert_to(p_body::text, 'UTF8'); END IF;
+    RETURN cc_idem_end(p_user, p_scope, p_key, p_status, p_body);
+END $$;
 """,
     "06_progress.sql": r"""
 -- Earn experience. p_levels are the exp thresholds of level 2, 3, ... in ascending order.
@@ -190,22 +219,14 @@ CREATE OR REPLACE FUNCTION cc_streak_claim(
     p_key text, p_hash bytea, OUT status integer, OUT body bytea, OUT replayed boolean
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    earlier idempotency_keys;
     streak integer;
     reward bigint;
     post record;
     progress record;
     event uuid;
-    answer jsonb;
 BEGIN
-    replayed := false;
-    IF p_key IS NOT NULL THEN
-        earlier := cc_idem_begin(p_user, 'streak', p_key, p_hash);
-        IF earlier.key IS NOT NULL THEN
-            status := earlier.response_status; body := earlier.response_body; replayed := true;
-            RETURN;
-        END IF;
-    END IF;
+    SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'streak', p_key, p_hash);
+    IF replayed THEN RETURN; END IF;
     PERFORM cc_lock_wallet(p_user);
     IF EXISTS (SELECT 1 FROM streak_claims
                 WHERE user_id = p_user AND action_type = p_action AND claim_day = p_day) THEN
@@ -229,12 +250,11 @@ BEGIN
     PERFORM cc_emit_reward(ctx, p_user, 'streak', reward, post.balance, post.seq);
     PERFORM cc_achieve(ctx, p_user, 'streak_claims', 1);
     PERFORM cc_emit_profile(ctx, p_user);
-    answer := jsonb_build_object('claimed', true, 'action_type', p_action, 'streak_count', streak,
-        'claimed_day', p_day, 'reward', reward, 'balance_after', post.balance, 'level', progress.level,
-        'exp', progress.exp, 'event_id', event);
     status := 200;
-    body := convert_to(answer::text, 'UTF8');
-    IF p_key IS NOT NULL THEN body := cc_idem_end(p_user, 'streak', p_key, status, answer); END IF;
+    body := cc_answer(p_user, 'streak', p_key, status, jsonb_build_object(
+        'claimed', true, 'action_type', p_action, 'streak_count', streak, 'claimed_day', p_day,
+        'reward', reward, 'balance_after', post.balance, 'level', progress.level, 'exp', progress.exp,
+        'event_id', event));
 END $$;
 """,
     "30_action.sql": r"""

@@ -29,3 +29,32 @@ CREATE OR REPLACE FUNCTION cc_idem_end(
      WHERE user_id = p_user AND scope = p_scope AND key = p_key
     RETURNING response_body;
 $$;
+
+-- How every idempotent function begins: `replayed` = answer status and body, and do nothing.
+-- Without a key (p_key NULL) the work is always ours.
+--     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'streak', p_key, p_hash);
+--     IF replayed THEN RETURN; END IF;
+CREATE OR REPLACE FUNCTION cc_replay(
+    p_user bigint, p_scope text, p_key text, p_hash bytea,
+    OUT status integer, OUT body bytea, OUT replayed boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    earlier idempotency_keys;
+BEGIN
+    replayed := false;
+    IF p_key IS NULL THEN RETURN; END IF;
+    earlier := cc_idem_begin(p_user, p_scope, p_key, p_hash);
+    replayed := earlier.key IS NOT NULL;
+    status := earlier.response_status;
+    body := earlier.response_body;
+END $$;
+
+-- How it ends: the answer's bytes, kept under the key when there is one.
+--     body := cc_answer(p_user, 'streak', p_key, status, jsonb_build_object(..));
+CREATE OR REPLACE FUNCTION cc_answer(
+    p_user bigint, p_scope text, p_key text, p_status integer, p_body jsonb
+) RETURNS bytea LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_key IS NULL THEN RETURN convert_to(p_body::text, 'UTF8'); END IF;
+    RETURN cc_idem_end(p_user, p_scope, p_key, p_status, p_body);
+END $$;

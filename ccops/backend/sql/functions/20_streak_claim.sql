@@ -5,22 +5,14 @@ CREATE OR REPLACE FUNCTION cc_streak_claim(
     p_key text, p_hash bytea, OUT status integer, OUT body bytea, OUT replayed boolean
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    earlier idempotency_keys;
     streak integer;
     reward bigint;
     post record;
     progress record;
     event uuid;
-    answer jsonb;
 BEGIN
-    replayed := false;
-    IF p_key IS NOT NULL THEN
-        earlier := cc_idem_begin(p_user, 'streak', p_key, p_hash);
-        IF earlier.key IS NOT NULL THEN
-            status := earlier.response_status; body := earlier.response_body; replayed := true;
-            RETURN;
-        END IF;
-    END IF;
+    SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'streak', p_key, p_hash);
+    IF replayed THEN RETURN; END IF;
     PERFORM cc_lock_wallet(p_user);
     IF EXISTS (SELECT 1 FROM streak_claims
                 WHERE user_id = p_user AND action_type = p_action AND claim_day = p_day) THEN
@@ -44,10 +36,9 @@ BEGIN
     PERFORM cc_emit_reward(ctx, p_user, 'streak', reward, post.balance, post.seq);
     PERFORM cc_achieve(ctx, p_user, 'streak_claims', 1);
     PERFORM cc_emit_profile(ctx, p_user);
-    answer := jsonb_build_object('claimed', true, 'action_type', p_action, 'streak_count', streak,
-        'claimed_day', p_day, 'reward', reward, 'balance_after', post.balance, 'level', progress.level,
-        'exp', progress.exp, 'event_id', event);
     status := 200;
-    body := convert_to(answer::text, 'UTF8');
-    IF p_key IS NOT NULL THEN body := cc_idem_end(p_user, 'streak', p_key, status, answer); END IF;
+    body := cc_answer(p_user, 'streak', p_key, status, jsonb_build_object(
+        'claimed', true, 'action_type', p_action, 'streak_count', streak, 'claimed_day', p_day,
+        'reward', reward, 'balance_after', post.balance, 'level', progress.level, 'exp', progress.exp,
+        'event_id', event));
 END $$;

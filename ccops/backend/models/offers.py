@@ -28,12 +28,14 @@ limited_packages = Table(
     Column("stock_reserved", Integer, nullable=False, server_default="0"),
     Column("stock_sold", Integer, nullable=False, server_default="0"),
     Column("per_user_limit", Integer, nullable=False, server_default="1"),
+    Column("hold_s", Integer),  # NULL = LIMITED_HOLD_S
     at("starts_at"),
     at("ends_at", nullable=True),
     CheckConstraint("stock_reserved >= 0 AND stock_sold >= 0", name="counts"),
     # The second net under the guarded UPDATE: nothing is promised that is not there.
     CheckConstraint("stock_reserved + stock_sold <= stock_total", name="stock"),
     CheckConstraint("per_user_limit > 0", name="per_user_limit"),
+    CheckConstraint("hold_s BETWEEN 1 AND 3600", name="hold_s"),
     # One hot row that every buyer updates: room on the page keeps the updates HOT.
     postgresql_with={"fillfactor": 50},
 )
@@ -63,6 +65,7 @@ Index(
 Index("ix_limited_holds_expiry", limited_holds.c.expires_at, postgresql_where=text("status = 'HELD'"))
 Index("ix_limited_holds_user_id", limited_holds.c.user_id)
 
+# What counts towards the limit of one person: `bought` is what they hold or have bought.
 limited_user_counts = Table(
     "limited_user_counts",
     metadata,

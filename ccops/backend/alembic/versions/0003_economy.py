@@ -160,9 +160,11 @@ def upgrade() -> None:
         sa.Column("stock_reserved", sa.Integer(), server_default="0", nullable=False),
         sa.Column("stock_sold", sa.Integer(), server_default="0", nullable=False),
         sa.Column("per_user_limit", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("hold_s", sa.Integer(), nullable=True),
         sa.Column("starts_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("per_user_limit > 0", name=op.f("ck_limited_packages_per_user_limit")),
+        sa.CheckConstraint("hold_s BETWEEN 1 AND 3600", name=op.f("ck_limited_packages_hold_s")),
         sa.CheckConstraint(
             "stock_reserved + stock_sold <= stock_total", name=op.f("ck_limited_packages_stock")
         ),

@@ -6,13 +6,19 @@ import sys
 
 import uvicorn
 
+from ccops.backend import rules
 from ccops.backend.core import logs
 from ccops.backend.core.config import settings
 from ccops.backend.realtime.protocol import PING_EVERY_S, PONG_WITHIN_S, SyncProtocol
 
 
 def main() -> int:
-    """Serve until SIGTERM; in-flight requests get five seconds."""
+    """Serve until SIGTERM; in-flight requests get five seconds. Returns 2 when a rules file is wrong."""
+    try:
+        rules.check()
+    except rules.RulesInvalid as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     uvicorn.run(
         "ccops.backend.main:app",
         host=settings.http_host,

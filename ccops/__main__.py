@@ -10,6 +10,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("ccops.cli.logs", "Show the merged logs of the stack."),
     "restart": ("ccops.cli.restart", "Restart one service, optionally with settings changed."),
     "smoke": ("ccops.cli.smoke", "Run scenarios: prove every system saw the same event."),
+    "data": ("ccops.cli.data", "Prove that the stores hold what the contract says."),
+    "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),
     "doctor": ("ccops.cli.doctor", "Name every reason why the stack could fail here."),
 }
 

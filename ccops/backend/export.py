@@ -17,7 +17,7 @@ import yaml
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel
 
-from ccops.backend import invariants, metrics
+from ccops.backend import export_schema, invariants, metrics
 from ccops.backend.core.config import Settings
 from ccops.backend.core.config import settings as app_settings
 from ccops.backend.schemas.client import CLIENT
@@ -102,6 +102,8 @@ FILES: Mapping[str, Callable[[], str]] = {
     "redis.yml": redis_file,
     "settings.json": settings,
     "invariants.sql": invariants.script,
+    "schema.json": lambda: _json(export_schema.postgres()),
+    "clickhouse.json": lambda: _json(export_schema.clickhouse()),
 }
 
 

@@ -20,8 +20,8 @@ def errors() -> tuple[type[Exception], ...]:
 
 
 @asynccontextmanager
-async def open_redis(url: str, *, timeout: float = 5.0) -> AsyncIterator[Redis]:
-    """Yield a client that has answered PING and returns text.
+async def open_redis(url: str, *, timeout: float = 5.0, text: bool = True) -> AsyncIterator[Redis]:
+    """Yield a client that has answered PING and returns text, or bytes (keys need not be UTF-8).
 
     Raises Unreachable when the server does not answer or goes away inside the block.
     """
@@ -32,7 +32,7 @@ async def open_redis(url: str, *, timeout: float = 5.0) -> AsyncIterator[Redis]:
             url,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
-            decode_responses=True,
+            decode_responses=text,
             encoding_errors="replace",
         )
         async with client:

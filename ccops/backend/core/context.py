@@ -19,6 +19,7 @@ class Context:
     request_id: str
 
 
+_keyed: ContextVar[bool] = ContextVar("ccops_keyed", default=False)
 _current: ContextVar[Context | None] = ContextVar("ccops_context", default=None)
 
 
@@ -30,6 +31,16 @@ def current() -> Context:
 def enter(context: Context) -> None:
     """Make `context` the current one of this task."""
     _current.set(context)
+
+
+def mark_keyed() -> None:
+    """Note that the running request carries an idempotency key: a twin of it may be running."""
+    _keyed.set(True)
+
+
+def is_keyed() -> bool:
+    """Return whether the running request carries an idempotency key that its route reads."""
+    return _keyed.get()
 
 
 def new(traceparent: str, request_id: str) -> Context:

@@ -10,9 +10,12 @@ import orjson
 from fastapi import Depends, Header
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from ccops.backend.core.context import mark_keyed
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.security import Claims, read_access_token
-from ccops.backend.utils.redis import AUTH_REVOKED, best_effort, redis
+from ccops.backend.db import db
+from ccops.backend.repositories.users import is_admin
+from ccops.backend.utils.redis import AUTH_REVOKED, best_effort, exists
 
 _bearer = HTTPBearer(auto_error=False, description="Access token of /api/auth/login")
 
@@ -30,11 +33,23 @@ async def is_revoked(family: str) -> bool:
     """Return whether this session was closed: its access tokens end with it."""
     # Losing Redis must not log everybody out: then a revoked session lives until its token expires.
     async with best_effort("revocation check"):
-        return bool(await redis.exists(AUTH_REVOKED.pattern.format(family=family)))
+        return await exists(AUTH_REVOKED.pattern.format(family=family))
     return False
 
 
 CurrentUser = Annotated[Claims, Depends(_claims)]
+
+
+async def require_admin(user: CurrentUser) -> Claims:
+    """Let administrators through; raises RANK_REQUIRED for anybody else."""
+    # The rank in the token may be minutes old: who was demoted since is no administrator.
+    async with db.connection() as conn:
+        if not await is_admin(conn, user.user_id):
+            raise ApiError("RANK_REQUIRED")
+    return user
+
+
+AdminUser = Annotated[Claims, Depends(require_admin)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,8 @@ class Idempotency:
 async def _optional_key(
     key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
 ) -> Idempotency:
+    if key is not None:
+        mark_keyed()
     return Idempotency(key)
 
 
@@ -59,6 +76,7 @@ async def _required_key(
 ) -> Idempotency:
     if not key:
         raise ApiError("IDEMPOTENCY_KEY_MISSING")
+    mark_keyed()
     return Idempotency(key)
 
 

@@ -42,3 +42,9 @@ async def set_age_verified(conn: Connection, user_id: int) -> datetime:
         user_id,
     )
     return cast(datetime, moment)
+
+
+async def is_admin(conn: Connection, user_id: int) -> bool:
+    """Return whether the account is an active administrator at this moment."""
+    query = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND rank = 'ADMIN' AND is_active)"
+    return bool(await conn.fetchval(query, user_id))

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccops.core.bundle import invalid, read_text
-from ccops.data.model import MAX_SAMPLES, Check, Verdict, sample
+from ccops.data.model import Check, Verdict, sample
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg.rows import DictRow
 
 FILE = "invariants.sql"
-_COUNTED = (
-    "SELECT count(*) OVER () AS ccops_rows, to_jsonb(offender) AS ccops_row"
-    f" FROM (\n...\n) AS offender LIMIT {MAX_SAMPLES}"
-)
+# 5 is MAX_SAMPLES; the count is of all rows.
+_COUNTED = "SELECT count(*) OVER () AS total, to_jsonb(offender) AS one FROM (\n...\n) AS offender LIMIT 5"
 _NAME = re.compile(r"^--\s*name:\s*(\S+)\s*$")
 
 
@@ -78,9 +76,9 @@ async def _hold(connection: AsyncConnection[DictRow], one: Invariant) -> Check:
         said = str(error).splitlines()[0] if str(error) else ""
         reason = f"{type(error).__name__}: {said}"
         return Check(one.name, one.rule, Verdict.NOT_EVALUATED, duration_ms=_since(begun), reason=reason)
-    samples = tuple(_sample(row["ccops_row"]) for row in rows)
+    samples = tuple(_sample(row["one"]) for row in rows)
     verdict = Verdict.BROKEN if rows else Verdict.HOLDS
-    count = int(rows[0]["ccops_rows"]) if rows else 0
+    count = int(rows[0]["total"]) if rows else 0
     return Check(one.name, one.rule, verdict, count, samples, duration_ms=_since(begun))
 
 

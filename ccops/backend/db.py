@@ -20,6 +20,8 @@ CONSTRAINTS: Mapping[str, str] = {
     "ck_wallets_gold_nonneg": "INSUFFICIENT_GOLD",
     "ck_invite_codes_used": "INVITE_EXHAUSTED",
     "pk_streak_claims": "ALREADY_CLAIMED",
+    "pk_invite_codes": "CODE_TAKEN",
+    "pk_promo_codes": "CODE_TAKEN",
     "pk_event_participants": "ALREADY_JOINED",
     "uq_game_rounds_user_id_game_nonce": "NONCE_USED",
     "uq_shop_tx_user_product_idem": "IDEMPOTENCY_KEY_REUSED",

@@ -21,11 +21,15 @@ class Figure:
     rests_on: str
     target: float | None = None
     doubt: str = ""
+    at_least: bool = False  # the target is a floor, not a ceiling
+    key: str = ""  # its name in the summary for programs
 
     @property
     def met(self) -> bool | None:
         """Return whether the target was met; None where there is none, or the figure is in doubt."""
-        return None if self.target is None or self.doubt else self.value <= self.target
+        if self.target is None or self.doubt:
+            return None
+        return self.value >= self.target if self.at_least else self.value <= self.target
 
     @property
     def verdict(self) -> str:
@@ -43,12 +47,15 @@ def figure(
     *,
     target: float | None = None,
     doubt: str = "",
+    at_least: bool = False,
+    key: str = "",
 ) -> Figure:
     """Return the median of `samples` with their extremes. Raises ValueError when there are none."""
     if not samples:
         raise ValueError(f"{name}: nothing was measured")
     middle = statistics.median(samples)
-    return Figure(name, unit, middle, min(samples), max(samples), len(samples), rests_on, target, doubt)
+    low, high = min(samples), max(samples)
+    return Figure(name, unit, middle, low, high, len(samples), rests_on, target, doubt, at_least, key)
 
 
 def doubted(one: Figure, load: float, cores: int) -> Figure:
@@ -59,7 +66,7 @@ def doubted(one: Figure, load: float, cores: int) -> Figure:
     """
     if load <= 2 * cores or one.doubt or one.target is None:
         return one
-    if (one.unit in {"s", "ms"} and not one.met) or one.unit == "x":
+    if (one.unit in {"s", "ms", "/s"} and not one.met) or one.unit == "x":
         return replace(one, doubt=f"the machine was busy: load {load:.0f} on {cores} cores")
     return one
 

@@ -30,7 +30,8 @@ def text(result: Result) -> str:
         lines.append(f"  NOT MEASURED: {result.problem}")
     for one in result.figures:
         spread = f"{_short(one.low)} .. {_short(one.high)}"
-        target = "" if one.target is None else f"target <= {_short(one.target)} {one.unit}: {one.verdict}"
+        sign = ">=" if one.at_least else "<="
+        target = "" if one.target is None else f"target {sign} {_short(one.target)} {one.unit}: {one.verdict}"
         value = f"{_short(one.value)} {one.unit}"
         lines.append(f"  {one.name:<30}{value:>10}  ({spread}, n={one.n})  {target}".rstrip())
         lines.append(f"      {one.rests_on}")
@@ -45,6 +46,7 @@ def as_json(results: Sequence[Result], machine: Mapping[str, object], runs: int)
         "schema": SCHEMA,
         "machine": dict(machine),
         "runs": runs,
+        "summary": {f.key: round(f.value, 3) for one in results for f in one.figures if f.key},
         "benches": [
             {
                 "bench": one.bench,

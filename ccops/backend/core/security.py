@@ -63,6 +63,15 @@ def issue_access_token(user_id: int, rank: str, family: str, *, ttl_s: int | Non
 
 def read_access_token(token: str) -> Claims:
     """Return the claims of `token`; raises ApiError TOKEN_EXPIRED or UNAUTHORIZED."""
+    claims = _verified(token)
+    if claims.expires_at <= time.time():
+        raise ApiError("TOKEN_EXPIRED")
+    return claims
+
+
+# A signature that held once holds for ever; whether the token still counts is asked each time.
+@lru_cache(maxsize=10_000)
+def _verified(token: str) -> Claims:
     try:
         key = _jwt_keys()[str(jwt.get_unverified_header(token).get("kid", ""))]
         claims = jwt.decode(token, key, algorithms=["HS256"], options={"require": ["exp", "sub", "jti"]})

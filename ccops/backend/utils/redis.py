@@ -92,7 +92,66 @@ async def best_effort(what: str, *, within_s: float = 0.5) -> AsyncIterator[None
         log.warning("redis does not answer, going on without: %s (%s)", what, type(error).__name__)
 
 
+class _Gathered:
+    """Asks for many keys in one round trip: whoever comes while a question is on its way joins the next.
+
+    Every answer was given by Redis after its question was asked, so nothing here is stale.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Future[bool]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def exists(self, key: str) -> bool:
+        loop = asyncio.get_running_loop()
+        future = self._waiting.get(key)
+        if future is None:
+            future = self._waiting[key] = loop.create_future()
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._ask())
+        return await asyncio.shield(future)  # one caller's end must not be the others'
+
+    async def _ask(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting, {}
+            try:
+                found = await redis.mget(list(asked))
+            except (RedisError, OSError) as error:
+                for future in asked.values():
+                    future.set_exception(error)
+                    future.exception()  # a caller that gave up already does not look
+                continue
+            for future, value in zip(asked.values(), found, strict=True):
+                future.set_result(value is not None)
+
+
+class _Bell:
+    """Publishes a wake-up without making anybody wait; rings during a ring become one more."""
+
+    def __init__(self) -> None:
+        self._wanted = False
+        self._task: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        self._wanted = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._publish())
+
+    async def _publish(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            async with best_effort("relay wake-up"):
+                await redis.publish(WAKE_CHANNEL, "1")
+
+
+_gathered, _bell = _Gathered(), _Bell()
+
+
+async def exists(key: str) -> bool:
+    """Return whether a string key is there; raises RedisError."""
+    return await _gathered.exists(key)
+
+
 async def wake_relays() -> None:
     """Tell the relays that the outbox has rows. Best effort: their 100 ms poll is the net."""
-    async with best_effort("relay wake-up"):
-        await redis.publish(WAKE_CHANNEL, "1")
+    _bell.ring()

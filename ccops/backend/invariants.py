@@ -66,7 +66,32 @@ HAVING count(l.id) <> (t.status = 'SUCCESS')::int""",
               WHERE c.user_id = l.user_id AND c.action_type || ':' || c.claim_day = l.ref_id)
          WHEN 'round' THEN NOT EXISTS (
              SELECT 1 FROM game_rounds r WHERE r.user_id = l.user_id AND r.public_id::text = l.ref_id)
+         WHEN 'adjust' THEN NOT EXISTS (
+             SELECT 1 FROM audit_log a
+              WHERE a.action = 'gold_adjust' AND a.target = 'user:' || l.user_id
+                AND a.after->>'adjustment_id' = l.ref_id)
          ELSE false END""",
+    ),
+    Invariant(
+        "audit_chain_unbroken",
+        "Each audit row's hash is that of its content and of the row before it.",
+        """SELECT id, action, target,
+       CASE WHEN prev_hash <> expected THEN 'another row went before' ELSE 'its content changed' END AS how
+  FROM (SELECT *, coalesce(lag(hash) OVER (ORDER BY id), sha256('ccops.audit'::bytea)) AS expected,
+               sha256(prev_hash || convert_to(jsonb_build_array(
+                   id, actor_id, action, target, before, after, reason, trace_id, request_id,
+                   extract(epoch FROM created_at))::text, 'UTF8')) AS computed FROM audit_log) AS a
+ WHERE prev_hash <> expected OR hash <> computed""",
+    ),
+    Invariant(
+        "adjustment_is_booked",
+        "Every adjustment in the audit log moved gold.",
+        """SELECT a.id, a.target, a.after->>'adjustment_id' AS adjustment
+  FROM audit_log a
+ WHERE a.action = 'gold_adjust' AND NOT EXISTS (
+     SELECT 1 FROM gold_ledger l
+      WHERE l.ref_type = 'adjust' AND l.reason = 'adjust' AND l.user_id = substr(a.target, 6)::bigint
+        AND l.ref_id = a.after->>'adjustment_id')""",
     ),
     Invariant(
         "round_is_booked",

@@ -82,6 +82,7 @@ _DECLARED = (
     ErrorCode("ALREADY_BET", 409, "You have a bet in this round."),
     ErrorCode("ALREADY_CASHED", 409, "You cashed out already."),
     ErrorCode("CRASHED", 409, "The round has crashed."),
+    ErrorCode("CODE_TAKEN", 409, "This code exists already."),
     ErrorCode("VERSION_MISMATCH", 412, "The wallet has changed since you read it."),
 )
 CODES: Mapping[str, ErrorCode] = {item.code: item for item in _DECLARED}

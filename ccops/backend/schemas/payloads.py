@@ -146,6 +146,15 @@ class Security(Payload):
     result: str
 
 
+class SecurityEvent(Payload):
+    """An account was locked, lost its sessions, changed rank or was erased; never personal data."""
+
+    event: Literal["locked", "refresh_reused", "logout_all", "rank_changed", "erased"]
+    sessions: int = Field(default=0, description="Sessions that this closed")
+    rank: Literal["", "STANDARD", "PREMIUM", "VIP", "ADMIN"] = ""
+    previous_rank: Literal["", "STANDARD", "PREMIUM", "VIP", "ADMIN"] = ""
+
+
 class Frame(BaseModel):
     """The envelope of a WebSocket frame: `seq` grows by one a user; `data` is the payload of `type`."""
 
@@ -179,6 +188,7 @@ PAYLOADS: dict[str, type[Payload]] = {
     "purchase_update": PurchaseUpdate,
     "reward_granted": RewardGranted,
     "round": Round,
+    "security": SecurityEvent,
     "signup": Security,
     "stats_update": StatsUpdate,
     "streak_update": StreakUpdate,
@@ -192,6 +202,6 @@ TOPIC_TYPES: dict[str, tuple[str, ...]] = {
     "shop.transactions": ("purchase_update",),
     "rewards.granted": ("reward_granted",),
     "events.progress": ("achievement_progress", "event_progress", "streak_update"),
-    "auth.security": ("signup",),
+    "auth.security": ("security", "signup"),
     "ops.dlq": (),
 }

@@ -38,4 +38,10 @@ Index(
     postgresql_where=text("realtime AND pushed_at IS NULL"),
 )
 # Finds the rows that a broker forgot: everything at or above a partition's high watermark.
-Index("ix_outbox_kafka_position", outbox.c.topic, outbox.c.kafka_partition, outbox.c.kafka_offset)
+Index(
+    "ix_outbox_kafka_position",
+    outbox.c.topic,
+    outbox.c.kafka_partition,
+    outbox.c.kafka_offset,
+    postgresql_where=text("kafka_offset IS NOT NULL"),
+)

@@ -69,8 +69,7 @@ async def _relay(
         else:
             await session.poll()
         beat()
-        if len(rows) < BATCH:
-            await wake.pause()
+        await wake.after(len(rows), full=len(rows) == BATCH)
     log.warning("kafka: %s; comparing before sending on", session.trouble)
 
 

@@ -31,8 +31,7 @@ async def run(conn: Connection, beat: Callable[[], None]) -> None:
             else:
                 await redis.ping()
             beat()
-            if len(rows) < _BATCH:
-                await wake.pause()
+            await wake.after(len(rows), full=len(rows) == _BATCH)
 
 
 async def push(conn: Connection, rows: Sequence[OutboxRow], sha: str) -> None:

@@ -11,6 +11,12 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+_CLAIM_CHECKS = (
+    ("user_achievements", "claimed_when_unlocked", "claimed_at IS NULL OR unlocked_at IS NOT NULL"),
+    ("user_achievements", "claimed_gold", "(claimed_at IS NULL) = (claimed_gold IS NULL)"),
+    ("event_participants", "claimed_when_completed", "claimed_at IS NULL OR completed_at IS NOT NULL"),
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -29,15 +35,24 @@ def upgrade() -> None:
         sa.Column("seed_enc", sa.LargeBinary(), nullable=False),
         sa.Column("seed", sa.Text(), nullable=True),
         sa.Column("crash_x100", sa.Integer(), nullable=True),
+        sa.Column("edge_bp", sa.Integer(), nullable=False),
+        sa.Column("max_x100", sa.Integer(), nullable=False),
+        sa.Column("growth_e6", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "(status = 'CRASHED') = (seed IS NOT NULL) AND (status = 'CRASHED') = (crash_x100 IS NOT NULL)",
             name=op.f("ck_crash_rounds_seed_hidden_until_crash"),
         ),
-        sa.CheckConstraint("status IN ('BETTING','RUNNING','CRASHED')", name=op.f("ck_crash_rounds_status")),
+        sa.CheckConstraint(
+            "status IN ('WAITING','BETTING','RUNNING','CRASHED')", name=op.f("ck_crash_rounds_status")
+        ),
+        sa.CheckConstraint(
+            "(status = 'WAITING') = (starts_at IS NULL)", name=op.f("ck_crash_rounds_waits_for_a_bet")
+        ),
         sa.CheckConstraint("crash_x100 >= 100", name=op.f("ck_crash_rounds_crash_x100")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crash_rounds")),
         sa.UniqueConstraint("public_id", name=op.f("uq_crash_rounds_public_id")),
@@ -46,7 +61,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_crash_rounds_one_open",
         "crash_rounds",
-        ["status"],
+        [sa.text("(status <> 'CRASHED')")],
         unique=True,
         postgresql_where=sa.text("status <> 'CRASHED'"),
     )
@@ -103,6 +118,7 @@ def upgrade() -> None:
         "crash_bets",
         sa.Column("round_id", sa.BigInteger(), nullable=False),
         sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("public_id", sa.UUID(), nullable=False),
         sa.Column("bet", sa.BigInteger(), nullable=False),
         sa.Column("auto_x100", sa.Integer(), nullable=True),
         sa.Column("cashed_x100", sa.Integer(), nullable=True),
@@ -114,11 +130,36 @@ def upgrade() -> None:
         sa.CheckConstraint("status IN ('OPEN','CASHED','LOST')", name=op.f("ck_crash_bets_status")),
         sa.CheckConstraint("auto_x100 > 100 AND cashed_x100 >= 100", name=op.f("ck_crash_bets_multipliers")),
         sa.CheckConstraint("bet > 0 AND payout >= 0", name=op.f("ck_crash_bets_amounts")),
+        sa.CheckConstraint(
+            "(status = 'CASHED') = (cashed_x100 IS NOT NULL) AND (status = 'CASHED') = (payout > 0)",
+            name=op.f("ck_crash_bets_paid_when_cashed"),
+        ),
         sa.ForeignKeyConstraint(["round_id"], ["crash_rounds.id"], name=op.f("fk_crash_bets_round_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_crash_bets_user_id")),
         sa.PrimaryKeyConstraint("round_id", "user_id", name=op.f("pk_crash_bets")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_crash_bets_public_id")),
     )
     op.create_index("ix_crash_bets_user_id", "crash_bets", ["user_id"], unique=False)
+    op.create_index(
+        "ix_crash_bets_open",
+        "crash_bets",
+        ["round_id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'OPEN'"),
+    )
+    op.create_table(
+        "revealed_seeds",
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("server_seed_hash", sa.Text(), nullable=False),
+        sa.Column("server_seed", sa.Text(), nullable=False),
+        sa.Column("client_seed", sa.Text(), nullable=False),
+        sa.Column("first_nonce", sa.BigInteger(), nullable=False),
+        sa.Column("next_nonce", sa.BigInteger(), nullable=False),
+        sa.Column("revealed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("first_nonce <= next_nonce", name=op.f("ck_revealed_seeds_nonces")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_revealed_seeds_user_id")),
+        sa.PrimaryKeyConstraint("user_id", "server_seed_hash", name=op.f("pk_revealed_seeds")),
+    )
     op.create_table(
         "promo_codes",
         sa.Column("code", sa.Text(), nullable=False),
@@ -243,6 +284,10 @@ def upgrade() -> None:
     op.add_column("shop_transactions", sa.Column("hold_id", sa.UUID(), nullable=True))
     op.add_column("shop_transactions", sa.Column("refunded_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("users", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+    # No achievement was ever claimed before this revision: every claimed_gold may be NULL.
+    op.add_column("user_achievements", sa.Column("claimed_gold", sa.BigInteger(), nullable=True))
+    for table, name, rule in _CLAIM_CHECKS:
+        op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, rule)
     op.alter_column("users", "birth_date_enc", existing_type=postgresql.BYTEA(), nullable=True)
     # Packs promised before this revision keep the amount they were promised at.
     op.execute(
@@ -250,11 +295,24 @@ def upgrade() -> None:
         " FROM products p WHERE p.id = t.product_id AND t.kind = 'gold_pack'"
     )
 
+    op.execute("ALTER TABLE idempotency_keys SET (fillfactor = 70)")
+    position = ["topic", "kafka_partition", "kafka_offset"]
+    op.drop_index("ix_outbox_kafka_position", "outbox")
+    op.create_index(
+        "ix_outbox_kafka_position", "outbox", position, postgresql_where=sa.text("kafka_offset IS NOT NULL")
+    )
+
 
 def downgrade() -> None:
+    op.drop_index("ix_outbox_kafka_position", "outbox")
+    op.create_index("ix_outbox_kafka_position", "outbox", ["topic", "kafka_partition", "kafka_offset"])
+    op.execute("ALTER TABLE idempotency_keys RESET (fillfactor)")
     op.execute("UPDATE users SET birth_date_enc = '' WHERE birth_date_enc IS NULL")
 
     op.alter_column("users", "birth_date_enc", existing_type=postgresql.BYTEA(), nullable=False)
+    for table, name, _ in _CLAIM_CHECKS:
+        op.drop_constraint(op.f(f"ck_{table}_{name}"), table, type_="check")
+    op.drop_column("user_achievements", "claimed_gold")
     op.drop_column("users", "erased_at")
     op.drop_column("shop_transactions", "refunded_at")
     op.drop_column("shop_transactions", "hold_id")
@@ -275,6 +333,8 @@ def downgrade() -> None:
     op.drop_table("limited_packages")
     op.drop_table("reward_grants")
     op.drop_table("promo_codes")
+    op.drop_table("revealed_seeds")
+    op.drop_index("ix_crash_bets_open", table_name="crash_bets")
     op.drop_index("ix_crash_bets_user_id", table_name="crash_bets")
     op.drop_table("crash_bets")
     op.drop_index("ix_battle_pass_owners_user_id", table_name="battle_pass_owners")

@@ -15,11 +15,14 @@ from ccops.backend.routers import (
     achievements,
     actions,
     auth,
+    battlepass,
     dashboard,
     events,
     games,
     health,
+    limited,
     payments,
+    promo,
     realtime,
     rewards,
     shop,
@@ -28,8 +31,8 @@ from ccops.backend.routers import (
 )
 
 ROUTERS = (
-    health, auth, users, dashboard, streak, achievements, shop, payments, rewards, games, actions, events,
-    realtime,
+    health, auth, users, dashboard, streak, achievements, battlepass, shop, limited, promo, payments,
+    rewards, games, actions, events, realtime,
 )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ ROLES: Mapping[str, str] = {
     "kafka-relay": "ccops.backend.relays.kafka",
     "realtime-relay": "ccops.backend.relays.realtime",
     "ingester": "ccops.backend.olap.ingest",
+    "sweeper": "ccops.backend.sweeper",
 }
 
 

@@ -70,6 +70,66 @@ SELECT a.id, a.target, a.after->>'adjustment_id' AS adjustment
       WHERE l.ref_type = 'adjust' AND l.reason = 'adjust' AND l.user_id = substr(a.target, 6)::bigint
         AND l.ref_id = a.after->>'adjustment_id');
 
+-- name: claim_is_booked
+-- Every claim and grant has the one ledger row that it names, over the same gold.
+SELECT c.kind, c.user_id, c.ref_id, c.gold, l.delta
+  FROM (SELECT 'streak' AS kind, user_id, action_type || ':' || claim_day AS ref_id, ledger_seq AS seq,
+               reward_gold AS gold FROM streak_claims
+        UNION ALL SELECT 'battle_pass', user_id, season || ':' || track || ':' || level, ledger_seq,
+                         reward_gold FROM battle_pass_claims
+        UNION ALL SELECT 'grant', user_id, ref, ledger_seq, gold FROM reward_grants
+        UNION ALL SELECT 'achievement', user_id, code, NULL, claimed_gold FROM user_achievements
+                   WHERE claimed_gold > 0
+        UNION ALL SELECT 'event', user_id, event_id, NULL, NULL FROM event_participants
+                   WHERE claimed_at IS NOT NULL) AS c
+  LEFT JOIN gold_ledger l ON l.user_id = c.user_id AND l.ref_type = c.kind AND l.ref_id = c.ref_id
+       AND l.reason = c.kind
+ WHERE l.id IS NULL OR l.seq <> c.seq OR l.delta <> c.gold;
+
+-- name: grant_of_gold_has_its_claim
+-- Every reward in the ledger was claimed, by a claim that could be made.
+SELECT l.user_id, l.seq, l.ref_type, l.ref_id
+  FROM gold_ledger l
+ WHERE CASE l.ref_type
+         WHEN 'achievement' THEN NOT EXISTS (
+             SELECT 1 FROM user_achievements a WHERE a.user_id = l.user_id AND a.code = l.ref_id
+                AND a.claimed_at IS NOT NULL AND a.unlocked_at IS NOT NULL)
+         WHEN 'event' THEN NOT EXISTS (
+             SELECT 1 FROM event_participants p WHERE p.user_id = l.user_id AND p.event_id = l.ref_id
+                AND p.claimed_at IS NOT NULL AND p.completed_at IS NOT NULL)
+         WHEN 'battle_pass' THEN NOT EXISTS (
+             SELECT 1 FROM battle_pass_claims c
+              WHERE c.user_id = l.user_id AND c.season || ':' || c.track || ':' || c.level = l.ref_id)
+         WHEN 'grant' THEN NOT EXISTS (
+             SELECT 1 FROM reward_grants g WHERE g.user_id = l.user_id AND g.ref = l.ref_id)
+         ELSE false END;
+
+-- name: pass_claims_are_earned
+-- Premium rewards went to owners of the pass, and no reward above its claimer's level.
+SELECT c.user_id, c.season, c.track, c.level, u.level AS user_level
+  FROM battle_pass_claims c JOIN users u ON u.id = c.user_id
+ WHERE c.level > u.level
+    OR c.track = 'premium' AND NOT EXISTS (
+        SELECT 1 FROM battle_pass_owners o WHERE o.season = c.season AND o.user_id = c.user_id);
+
+-- name: pass_owner_has_bought
+-- Every pass was opened by a successful purchase of its owner, and every such purchase opened one.
+SELECT coalesce(o.user_id, t.user_id) AS user_id, o.season, t.public_id, t.status
+  FROM battle_pass_owners o
+  FULL JOIN (SELECT t.*, p.season FROM shop_transactions t JOIN products p ON p.id = t.product_id
+              WHERE t.kind = 'battle_pass' AND t.status = 'SUCCESS') AS t
+    ON t.public_id = o.shop_tx_id AND t.user_id = o.user_id
+ WHERE o.user_id IS NULL OR t.public_id IS NULL;
+
+-- name: streak_is_its_claims
+-- A streak ends with its last claim, and its longest run is no shorter than the current one.
+SELECT s.user_id, s.action_type, s.current, s.longest, s.last_claim_day, max(c.claim_day) AS last
+  FROM user_streaks s
+  LEFT JOIN streak_claims c ON c.user_id = s.user_id AND c.action_type = s.action_type
+ GROUP BY s.user_id, s.action_type
+HAVING s.last_claim_day IS DISTINCT FROM max(c.claim_day) OR s.current NOT BETWEEN 1 AND s.longest
+    OR s.longest > count(c.claim_day);
+
 -- name: round_is_booked
 -- A round's ledger rows add up to its payout minus its bet.
 SELECT r.user_id, r.public_id, r.bet, r.payout, coalesce(sum(l.delta), 0) AS booked
@@ -77,6 +137,50 @@ SELECT r.user_id, r.public_id, r.bet, r.payout, coalesce(sum(l.delta), 0) AS boo
   LEFT JOIN gold_ledger l ON l.user_id = r.user_id AND l.ref_type = 'round' AND l.ref_id = r.public_id::text
  GROUP BY r.id
 HAVING r.payout - r.bet <> coalesce(sum(l.delta), 0);
+
+-- name: limited_stock_is_holds
+-- A package's reserved stock is what is held of it, its sold stock what was captured.
+SELECT p.id, p.stock_reserved, p.stock_sold,
+       coalesce(sum(h.qty) FILTER (WHERE h.status = 'HELD'), 0) AS held,
+       coalesce(sum(h.qty) FILTER (WHERE h.status = 'CAPTURED'), 0) AS captured
+  FROM limited_packages p LEFT JOIN limited_holds h ON h.package_id = p.id
+ GROUP BY p.id
+HAVING p.stock_reserved <> coalesce(sum(h.qty) FILTER (WHERE h.status = 'HELD'), 0)
+    OR p.stock_sold <> coalesce(sum(h.qty) FILTER (WHERE h.status = 'CAPTURED'), 0);
+
+-- name: limited_user_count_is_holds
+-- What counts towards a person's limit is what they hold or have bought, and within the limit.
+SELECT package_id, user_id, c.bought, h.qty, p.per_user_limit
+  FROM limited_user_counts c
+  FULL JOIN (SELECT package_id, user_id, sum(qty) AS qty FROM limited_holds
+              WHERE status IN ('HELD', 'CAPTURED') GROUP BY package_id, user_id) AS h
+      USING (package_id, user_id)
+  LEFT JOIN limited_packages p ON p.id = package_id
+ WHERE coalesce(c.bought, 0) <> coalesce(h.qty, 0) OR c.bought > p.per_user_limit;
+
+-- name: captured_hold_is_a_sale
+-- Each successful limited purchase captured one hold, and each captured hold was paid for.
+SELECT t.user_id, t.public_id, t.status, h.id AS hold_id, h.status AS hold_status
+  FROM (SELECT * FROM shop_transactions WHERE kind = 'limited') AS t
+  FULL JOIN (SELECT * FROM limited_holds WHERE status = 'CAPTURED') AS h
+      ON h.id = t.hold_id AND h.shop_tx_id = t.public_id AND h.user_id = t.user_id AND h.qty = t.qty
+ WHERE (h.id IS NOT NULL) IS DISTINCT FROM (t.status = 'SUCCESS');
+
+-- name: promo_use_is_a_redemption
+-- A promo code was used as often as it was redeemed.
+SELECT p.code, p.used_count, count(r.user_id) AS redeemed
+  FROM promo_codes p LEFT JOIN promo_redemptions r ON r.code = p.code
+ GROUP BY p.code
+HAVING p.used_count <> count(r.user_id);
+
+-- name: promo_redemption_is_booked
+-- Each redemption is exactly one ledger row of its gold, and the reverse.
+SELECT coalesce(r.user_id, l.user_id) AS user_id, coalesce(r.code, l.ref_id) AS code,
+       r.gold, l.delta
+  FROM promo_redemptions r
+  FULL JOIN (SELECT * FROM gold_ledger WHERE reason = 'promo') AS l
+      ON l.user_id = r.user_id AND l.ref_type = 'promo' AND l.ref_id = r.code AND l.seq = r.ledger_seq
+ WHERE r.gold IS DISTINCT FROM l.delta;
 
 -- name: outbox_leaves_within_60s
 -- No event waits longer than a minute for a sink.

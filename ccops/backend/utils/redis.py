@@ -37,11 +37,23 @@ STREAK = Key("user:{id}:streak:{action}", "string", 86_400, "streak")
 ATTENDANCE = Key("attendance:{YYYYMM}", "hash", 120 * 86_400, "streak")
 SESSION = Key("session:{session_id}", "hash", 3_600, "auth")
 AUTH_FAIL = Key("auth:fail:{account}", "string", 600, "auth")
+AUTH_FAIL_IP = Key("auth:fail:ip:{ip}", "string", 600, "auth")
+AUTH_BUSY = Key("auth:busy:{account}", "string", 10, "auth")
+AUTH_BUSY_IP = Key("auth:busy:ip:{ip}", "string", 10, "auth")
 AUTH_REVOKED = Key("auth:revoked:fam:{family}", "string", 900, "auth")
+SHOP_IDEMP = Key("shop:idemp:{user}:{product}:{key}", "string", 86_400, "shop")
+FRAUD_BUY = Key("fraud:buy:{user}", "zset", settings.fraud_window_s + 5, "shop")
+FRAUD_GOLD = Key("fraud:gold:{user}", "zset", settings.fraud_window_s + 5, "shop")
+LIMITED_IDEMP = Key("shop:limited:idemp:{user}:{package}:{key}", "string", 86_400, "limited")
+LIMITED_LOCK = Key("shop:limited:idemp:{user}:{package}:{key}:lock", "string", 10, "limited")
+LIMITED_STOCK = Key("shop:limited:stock:{package}", "string", 5, "limited")
 RT_META = Key("rt:{user}:meta", "hash", 172_800, "realtime-relay")
 RT_STREAM = Key("rt:{user}:s", "stream", 86_400, "realtime-relay")
 RT_GUARD = Key("rt:{user}:ev:{event_id}", "string", 172_800, "realtime-relay")
-KEYS = (STREAK, ATTENDANCE, SESSION, AUTH_FAIL, AUTH_REVOKED, RT_META, RT_STREAM, RT_GUARD)
+KEYS = (
+    STREAK, ATTENDANCE, SESSION, AUTH_FAIL, AUTH_FAIL_IP, AUTH_BUSY, AUTH_BUSY_IP, AUTH_REVOKED, LIMITED_IDEMP, LIMITED_LOCK, LIMITED_STOCK,
+    RT_META, RT_STREAM, RT_GUARD,
+)  # fmt: skip
 RT_CHANNEL = "rt:pub"
 WAKE_CHANNEL = "outbox:wake"
 
@@ -68,6 +80,11 @@ def account_key(site_id: str) -> str:
     """Return the lockout counter's key; the site id itself never shows in Redis."""
     digest = hashlib.sha256(site_id.strip().lower().encode()).hexdigest()[:16]
     return f"auth:fail:{digest}"
+
+
+def address_key(network: str) -> str:
+    """Return the lockout counter's key of an address."""
+    return AUTH_FAIL_IP.pattern.format(ip=network)
 
 
 @contextmanager

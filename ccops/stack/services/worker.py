@@ -1,4 +1,4 @@
-"""The worker: outbox relays to Kafka and WebSockets, and the ClickHouse ingester."""
+"""The worker: outbox relays to Kafka and WebSockets, the ClickHouse ingester, the sweeper of holds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ccops.stack.services import kafka
 from ccops.stack.services.backend import module, program_env
 from ccops.stack.services.graph import NEEDS
 
-_ROLES = "kafka-relay,realtime-relay,ingester"
+_ROLES = "kafka-relay,realtime-relay,ingester,sweeper"
 
 
 def build(site: Site) -> Service:

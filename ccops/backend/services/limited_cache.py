@@ -1,0 +1,51 @@
+"""What Redis remembers of limited packages, under the keys that the seed's tools look for.
+
+Nothing is decided by them: a lost key costs nothing, and PostgreSQL answers every retry.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ccops.backend.utils.redis import LIMITED_IDEMP, LIMITED_LOCK, LIMITED_STOCK, best_effort, redis
+
+# A client's key may be any text; one with a colon could pass for another kind of key.
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+
+
+async def stock(package_id: str, left: int) -> None:
+    """Remember what is left of a package."""
+    async with best_effort("limited stock cache"):
+        await redis.set(LIMITED_STOCK.pattern.format(package=package_id), left, ex=LIMITED_STOCK.ttl_s)
+
+
+async def begin(user_id: int, package_id: str, key: str) -> None:
+    """Show that a purchase is running; whoever comes second still asks PostgreSQL."""
+    if not _PLAIN.fullmatch(key):
+        return
+    name = LIMITED_LOCK.pattern.format(user=user_id, package=package_id, key=key)
+    async with best_effort("limited lock"):
+        await redis.set(name, "1", ex=LIMITED_LOCK.ttl_s, nx=True)
+
+
+async def bought(
+    user_id: int, package_id: str, key: str, *, transaction: str, stock_left: int | None
+) -> None:
+    """Remember which purchase a key made, and what it left; the purchase runs no longer."""
+    if not _PLAIN.fullmatch(key):
+        return
+    names = {"user": user_id, "package": package_id, "key": key}
+    async with best_effort("limited purchase cache"), redis.pipeline(transaction=False) as pipe:
+        pipe.set(LIMITED_IDEMP.pattern.format(**names), transaction, ex=LIMITED_IDEMP.ttl_s)
+        pipe.delete(LIMITED_LOCK.pattern.format(**names))
+        if stock_left is not None:
+            pipe.set(LIMITED_STOCK.pattern.format(package=package_id), stock_left, ex=LIMITED_STOCK.ttl_s)
+        await pipe.execute()
+
+
+async def refused(user_id: int, package_id: str, key: str) -> None:
+    """A refused key is free again at once."""
+    if not _PLAIN.fullmatch(key):
+        return
+    async with best_effort("limited lock"):
+        await redis.delete(LIMITED_LOCK.pattern.format(user=user_id, package=package_id, key=key))

@@ -6,7 +6,7 @@ and timestamps of messages.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ccops.backend.core.config import settings
@@ -20,6 +20,17 @@ def now() -> datetime:
 def game_day(moment: datetime | None = None) -> date:
     """Return the calendar day of `moment` (default: now) in GAME_TZ."""
     return (moment or now()).astimezone(ZoneInfo(settings.game_tz)).date()
+
+
+def day_before(day: date) -> date:
+    """Return the calendar day that came before `day` in GAME_TZ.
+
+    Usually yesterday; a zone that moved over the date line has none of that date (Pacific/Apia never had
+    2011-12-30), and nobody misses a day that was not there.
+    """
+    zone = ZoneInfo(settings.game_tz)
+    begin = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+    return (begin - timedelta(microseconds=1)).astimezone(zone).date()
 
 
 def iso(moment: datetime) -> str:

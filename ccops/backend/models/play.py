@@ -46,6 +46,21 @@ user_seeds = Table(
     at("rotated_at"),
 )
 
+# Seeds that were rotated away: they decided the rounds of nonce first_nonce up to before next_nonce.
+revealed_seeds = Table(
+    "revealed_seeds",
+    metadata,
+    user_id(),
+    Column("server_seed_hash", Text, nullable=False),
+    Column("server_seed", Text, nullable=False),
+    Column("client_seed", Text, nullable=False),
+    Column("first_nonce", BigInteger, nullable=False),
+    Column("next_nonce", BigInteger, nullable=False),
+    at("revealed_at"),
+    PrimaryKeyConstraint("user_id", "server_seed_hash"),
+    CheckConstraint("first_nonce <= next_nonce", name="nonces"),
+)
+
 game_rounds = Table(
     "game_rounds",
     metadata,
@@ -122,8 +137,11 @@ user_achievements = Table(
     Column("progress", BigInteger, nullable=False, server_default="0"),
     at("unlocked_at", nullable=True),
     at("claimed_at", nullable=True),
+    Column("claimed_gold", BigInteger),  # what the claim paid; the achievement's reward may change later
     PrimaryKeyConstraint("user_id", "code"),
     CheckConstraint("progress >= 0", name="progress"),
+    CheckConstraint("claimed_at IS NULL OR unlocked_at IS NOT NULL", name="claimed_when_unlocked"),
+    CheckConstraint("(claimed_at IS NULL) = (claimed_gold IS NULL)", name="claimed_gold"),
 )
 
 game_events = Table(
@@ -151,5 +169,6 @@ event_participants = Table(
     at("claimed_at", nullable=True),
     PrimaryKeyConstraint("event_id", "user_id"),
     CheckConstraint("progress >= 0", name="progress"),
+    CheckConstraint("claimed_at IS NULL OR completed_at IS NOT NULL", name="claimed_when_completed"),
 )
 Index("ix_event_participants_user_id", event_participants.c.user_id)

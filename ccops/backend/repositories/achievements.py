@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
-from ccops.backend.db import Connection
+from ccops.backend.db import Connection, call_context
 
 _ALL = """
 SELECT a.code, a.title, a.metric, a.threshold, a.reward_gold, coalesce(ua.progress, 0) AS progress,
@@ -17,3 +18,22 @@ SELECT a.code, a.title, a.metric, a.threshold, a.reward_gold, coalesce(ua.progre
 async def list_achievements(conn: Connection, user_id: int) -> list[Mapping[str, object]]:
     """Return every achievement with the user's progress."""
     return await conn.fetch(_ALL, user_id)
+
+
+async def claim(
+    conn: Connection,
+    user_id: int,
+    code: str,
+    *,
+    exp: int,
+    levels: list[int],
+    key: str | None,
+    request_hash: bytes,
+) -> tuple[int, bytes, bool]:
+    """Pay the reward of an unlocked achievement once; returns status, body and whether it is a replay."""
+    row = await conn.fetchrow(
+        "SELECT status, body, replayed FROM cc_achievement_claim($1, $2, $3, $4, $5, $6, $7)",
+        call_context(), user_id, code, exp, levels, key, request_hash,
+    )  # fmt: skip
+    assert row is not None  # a function with OUT parameters always answers one row
+    return cast(int, row["status"]), cast(bytes, row["body"]), cast(bool, row["replayed"])

@@ -9,7 +9,7 @@ from typing import cast
 from ccops.backend.db import Connection
 
 # One statement is one snapshot: gold, version and streaks can't contradict each other.
-# $1 user, $2 today in the game's calendar, $3 the streaks there are.
+# $1 user, $2 today in the game's calendar, $3 the streaks there are, $4 the calendar day before today.
 _SNAPSHOT = """
 SELECT json_build_object(
   'user', json_build_object(
@@ -19,9 +19,9 @@ SELECT json_build_object(
   'streaks', (
       SELECT coalesce(json_agg(json_build_object(
           'action_type', kind.name,
-          'count', CASE WHEN s.last_claim_day >= $2::date - 1 THEN s.current ELSE 0 END,
+          'count', CASE WHEN s.last_claim_day >= $4::date THEN s.current ELSE 0 END,
           'longest', coalesce(s.longest, 0), 'last_claim_day', s.last_claim_day,
-          'claimed_today', coalesce(s.last_claim_day = $2::date, false)) ORDER BY kind.name), '[]')
+          'claimed_today', coalesce(s.last_claim_day >= $2::date, false)) ORDER BY kind.name), '[]')
         FROM unnest($3::text[]) AS kind(name)
         LEFT JOIN user_streaks s ON s.user_id = u.id AND s.action_type = kind.name),
   'achievements', (
@@ -48,8 +48,8 @@ SELECT json_build_object(
 
 
 async def snapshot_or_none(
-    conn: Connection, user_id: int, *, today: date, streaks: Sequence[str]
+    conn: Connection, user_id: int, *, today: date, before: date, streaks: Sequence[str]
 ) -> dict[str, object] | None:
     """Return the user's state as one consistent snapshot, or None when the account is gone."""
-    found = await conn.fetchval(_SNAPSHOT, user_id, today, list(streaks))
+    found = await conn.fetchval(_SNAPSHOT, user_id, today, list(streaks), before)
     return cast("dict[str, object] | None", found)

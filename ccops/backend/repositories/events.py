@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from ccops.backend.db import Connection, call_context
 
@@ -21,30 +22,28 @@ async def list_running(conn: Connection, user_id: int) -> list[Mapping[str, obje
     )
 
 
-async def join(conn: Connection, user_id: int, event: str) -> Mapping[str, object]:
-    """Join an event; returns event, goal, reward_gold."""
-    row = await conn.fetchrow(
-        "SELECT id AS event, goal, reward_gold FROM cc_event_join($1, $2, $3)",
-        call_context(),
-        user_id,
-        event,
-    )
-    assert row is not None  # the function returns a row or raises
-    return row
+async def join(
+    conn: Connection, user_id: int, event: str, *, key: str | None, request_hash: bytes
+) -> tuple[int, bytes, bool]:
+    """Join an event; returns status, body and whether it is a replay."""
+    return _answer(
+        await conn.fetchrow(
+            "SELECT status, body, replayed FROM cc_event_join($1, $2, $3, $4, $5)",
+            call_context(), user_id, event, key, request_hash,
+        )
+    )  # fmt: skip
 
 
-async def advance(conn: Connection, user_id: int, event: str, *, delta: int) -> Mapping[str, object]:
-    """Add progress; returns progress, goal, completed, event_id."""
-    row = await conn.fetchrow(
-        """SELECT progress, goal, completed, outbox_event AS event_id
-             FROM cc_event_progress($1, $2, $3, $4)""",
-        call_context(),
-        user_id,
-        event,
-        delta,
-    )
-    assert row is not None  # a function with OUT parameters always answers one row
-    return row
+async def advance(
+    conn: Connection, user_id: int, event: str, *, delta: int, key: str | None, request_hash: bytes
+) -> tuple[int, bytes, bool]:
+    """Add progress; returns status, body and whether it is a replay."""
+    return _answer(
+        await conn.fetchrow(
+            "SELECT status, body, replayed FROM cc_event_progress($1, $2, $3, $4, $5, $6)",
+            call_context(), user_id, event, delta, key, request_hash,
+        )
+    )  # fmt: skip
 
 
 async def claim(
@@ -55,18 +54,17 @@ async def claim(
     exp: int,
     levels: list[int],
     key: str | None,
-    request_hash: bytes | None,
-) -> Mapping[str, object]:
-    """Pay the reward of a completed event once; returns status, body (bytes), replayed."""
-    row = await conn.fetchrow(
-        "SELECT status, body, replayed FROM cc_event_claim($1, $2, $3, $4, $5, $6, $7)",
-        call_context(),
-        user_id,
-        event,
-        exp,
-        levels,
-        key,
-        request_hash,
-    )
+    request_hash: bytes,
+) -> tuple[int, bytes, bool]:
+    """Pay the reward of a completed event once; returns status, body and whether it is a replay."""
+    return _answer(
+        await conn.fetchrow(
+            "SELECT status, body, replayed FROM cc_event_claim($1, $2, $3, $4, $5, $6, $7)",
+            call_context(), user_id, event, exp, levels, key, request_hash,
+        )
+    )  # fmt: skip
+
+
+def _answer(row: Mapping[str, object] | None) -> tuple[int, bytes, bool]:
     assert row is not None  # a function with OUT parameters always answers one row
-    return row
+    return cast(int, row["status"]), cast(bytes, row["body"]), cast(bool, row["replayed"])

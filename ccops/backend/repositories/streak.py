@@ -12,10 +12,11 @@ from ccops.backend.db import Connection, call_context
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim: which streak, which day, what it may earn, under which idempotency key."""
+    """One claim: which streak, which day and the one before it, what it may earn, under which key."""
 
     action_type: str
     day: date
+    before: date
     rewards: list[int]
     exp: int
     levels: list[int]
@@ -26,9 +27,9 @@ class Claim:
 async def claim(conn: Connection, user_id: int, given: Claim) -> tuple[int, bytes, bool]:
     """Claim in one transaction; returns status, body and whether it is a replay."""
     row = await conn.fetchrow(
-        "SELECT status, body, replayed FROM cc_streak_claim($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        call_context(), user_id, given.action_type, given.day, given.rewards, given.exp, given.levels,
-        given.key, given.request_hash,
+        "SELECT status, body, replayed FROM cc_streak_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        call_context(), user_id, given.action_type, given.day, given.before, given.rewards, given.exp,
+        given.levels, given.key, given.request_hash,
     )  # fmt: skip
     assert row is not None
     return cast(int, row["status"]), cast(bytes, row["body"]), cast(bool, row["replayed"])
@@ -39,4 +40,18 @@ async def list_streaks(conn: Connection, user_id: int) -> list[Mapping[str, obje
     return await conn.fetch(
         "SELECT action_type, current, longest, last_claim_day FROM user_streaks WHERE user_id = $1",
         user_id,
+    )
+
+
+async def attendance(conn: Connection, user_id: int, *, month: date) -> int:
+    """Return the days of `month` with a claim, day n as bit n-1."""
+    return cast(
+        int,
+        await conn.fetchval(
+            """SELECT coalesce(bit_or(1 << (extract(day FROM claim_day)::int - 1)), 0) FROM streak_claims
+                WHERE user_id = $1 AND claim_day >= date_trunc('month', $2::date)
+                  AND claim_day < date_trunc('month', $2::date) + interval '1 month'""",
+            user_id,
+            month,
+        ),
     )

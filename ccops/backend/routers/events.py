@@ -16,7 +16,12 @@ from ccops.backend.services import events as service
 router = APIRouter(prefix="/api/events", tags=["events"])
 
 _TOKEN = ("UNAUTHORIZED", "TOKEN_EXPIRED")
-_WRITE = (*_TOKEN, "VALIDATION_ERROR", "NOT_FOUND", "EVENT_ENDED", "BUSY", "IDEMPOTENCY_IN_PROGRESS")
+_WRITE = (
+    *_TOKEN, "VALIDATION_ERROR", "NOT_FOUND", "BUSY", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS",
+)  # fmt: skip
+_JOIN = responses(*_WRITE, "ALREADY_JOINED", "EVENT_ENDED")
+_PROGRESS = responses(*_WRITE, "BAD_REQUEST", "PAYLOAD_TOO_LARGE", "NOT_JOINED", "EVENT_ENDED")
+_CLAIM = responses(*_WRITE, "NOT_JOINED", "NOT_COMPLETED", "ALREADY_CLAIMED")
 Event = Annotated[EventName, Path()]
 
 
@@ -28,27 +33,22 @@ async def running(user: CurrentUser) -> GameEvents:
     )
 
 
-@router.post("/{event}/join", status_code=201, responses=responses(*_WRITE, "ALREADY_JOINED"))
-async def join(user: CurrentUser, event: Event) -> Joined:
-    """Join a running event."""
-    return Joined.model_validate(dict(await service.join(user.user_id, event)))
+@router.post("/{event}/join", status_code=201, response_model=Joined, responses=_JOIN)
+async def join(user: CurrentUser, key: OptionalKey, event: Event) -> Response:
+    """Join a running event; a full one is over for those who are not in."""
+    status, body, replayed = await service.join(user.user_id, event, key)
+    return stored(status, body, replayed=replayed)
 
 
-@router.post(
-    "/{event}/progress", responses=responses(*_WRITE, "BAD_REQUEST", "PAYLOAD_TOO_LARGE", "NOT_JOINED")
-)
-async def progress(user: CurrentUser, event: Event, made: ProgressIn) -> Progress:
-    """Add progress to a joined event."""
-    row = await service.advance(user.user_id, event, delta=made.delta)
-    return Progress.model_validate({"event": event, **row})
+@router.post("/{event}/progress", response_model=Progress, responses=_PROGRESS)
+async def progress(user: CurrentUser, key: OptionalKey, event: Event, made: ProgressIn) -> Response:
+    """Add progress to a joined event; under an Idempotency-Key a retry adds it once."""
+    status, body, replayed = await service.advance(user.user_id, event, key, delta=made.delta)
+    return stored(status, body, replayed=replayed)
 
 
-@router.post(
-    "/{event}/claim",
-    response_model=Claimed,
-    responses=responses(*_WRITE, "NOT_JOINED", "NOT_COMPLETED", "ALREADY_CLAIMED", "IDEMPOTENCY_KEY_REUSED"),
-)
+@router.post("/{event}/claim", response_model=Claimed, responses=_CLAIM)
 async def claim(user: CurrentUser, key: OptionalKey, event: Event) -> Response:
-    """Claim the reward of a completed event."""
+    """Claim the reward of a completed event, also after the event's end."""
     status, body, replayed = await service.claim(user.user_id, event, key)
     return stored(status, body, replayed=replayed)

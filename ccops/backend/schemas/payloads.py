@@ -56,12 +56,13 @@ class StreakUpdate(Payload):
 
 
 class AchievementProgress(Payload):
-    """An achievement came nearer, or unlocked."""
+    """An achievement came nearer, unlocked, or was claimed."""
 
     achievement_code: str
     progress: int
     goal: int
     unlocked: bool
+    claimed: bool = Field(default=False, description="Its reward was paid")
 
 
 class Totals(Payload):
@@ -105,6 +106,7 @@ class PurchaseUpdate(Payload):
     reason: Literal[
         "", "declined", "amount_mismatch", "insufficient_gold", "rank", "age", "ended", "key_reused", "fraud",
         "sold_out", "limit", "hold_expired", "paid_after_failure", "wallet_full", "refunded",
+        "not_found", "out_of_range",
     ] = ""  # fmt: skip
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import cast
 
 import orjson
 
 from ccops.backend import rules
-from ccops.backend.core.clock import game_day
+from ccops.backend.core.clock import day_before, game_day
 from ccops.backend.core.errors import ApiError
 from ccops.backend.db import db
 from ccops.backend.repositories import dashboard as repo
@@ -16,9 +15,11 @@ from ccops.backend.repositories import dashboard as repo
 
 async def snapshot(user_id: int) -> dict[str, object]:
     """Return the user's state as the dashboard and a fresh socket show it."""
-    streaks = cast(dict[str, object], rules.load("rewards")["streak"])
+    today = game_day()
     async with db.connection() as conn:
-        found = await repo.snapshot_or_none(conn, user_id, today=game_day(), streaks=list(streaks))
+        found = await repo.snapshot_or_none(
+            conn, user_id, today=today, before=day_before(today), streaks=list(rules.rewards().streak)
+        )
     if found is None:
         raise ApiError("UNAUTHORIZED")
     return found

@@ -1,9 +1,8 @@
-"""Use cases of events."""
+"""Use cases of events. Each returns status, body bytes and whether they are a replay."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from ccops.backend.core.deps import Idempotency
 from ccops.backend.db import db
@@ -18,34 +17,42 @@ async def list_running(user_id: int) -> list[Mapping[str, object]]:
         return await repository.list_running(conn, user_id)
 
 
-async def join(user_id: int, event: str) -> Mapping[str, object]:
+async def join(user_id: int, event: str, idempotency: Idempotency) -> tuple[int, bytes, bool]:
     """Join a running event."""
+    request_hash = idempotency.hash("event_join", event)
     async with db.connection() as conn:
-        row = await repository.join(conn, user_id, event)
-    await wake_relays()
-    return row
+        answer = await repository.join(conn, user_id, event, key=idempotency.key, request_hash=request_hash)
+    return await _told(answer)
 
 
-async def advance(user_id: int, event: str, *, delta: int) -> Mapping[str, object]:
+async def advance(
+    user_id: int, event: str, idempotency: Idempotency, *, delta: int
+) -> tuple[int, bytes, bool]:
     """Add progress to a joined event."""
+    request_hash = idempotency.hash("event_progress", event, delta)
     async with db.connection() as conn:
-        row = await repository.advance(conn, user_id, event, delta=delta)
-    await wake_relays()
-    return row
+        answer = await repository.advance(
+            conn, user_id, event, delta=delta, key=idempotency.key, request_hash=request_hash
+        )
+    return await _told(answer)
 
 
 async def claim(user_id: int, event: str, idempotency: Idempotency) -> tuple[int, bytes, bool]:
-    """Pay the reward once: status, body bytes, replayed."""
+    """Pay the reward once."""
     async with db.connection() as conn:
-        row = await repository.claim(
+        answer = await repository.claim(
             conn,
             user_id,
             event,
             exp=exp_of("event_claim"),
             levels=levels(),
             key=idempotency.key,
-            request_hash=idempotency.hash("event_claim", event) if idempotency.key else None,
+            request_hash=idempotency.hash("event_claim", event),
         )
-    if not row["replayed"]:
+    return await _told(answer)
+
+
+async def _told(answer: tuple[int, bytes, bool]) -> tuple[int, bytes, bool]:
+    if not answer[2]:
         await wake_relays()
-    return cast(int, row["status"]), cast(bytes, row["body"]), bool(row["replayed"])
+    return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +10,17 @@ import pytest
 
 def claim(user, action="DAILY", **headers):
     return user.post("/api/streak/claim", {"action_type": action}, headers=headers)
+
+
+def claimed_on(sql, user, day):
+    """Claim as if it were `day`, with the ledger rows and all."""
+    sql(
+        "SELECT cc_streak_claim(%s::jsonb, %s, 'DAILY', %s, %s::date - 1, '{100}', 0, '{100}', NULL, NULL)",
+        '{"env": "dev", "trace_id": "t", "request_id": "r"}',
+        user.id,
+        day,
+        day,
+    )
 
 
 def game_day():
@@ -69,12 +80,9 @@ def test_losing_redis_never_gives_a_second_claim(account, cache):
 @pytest.mark.parametrize(("days_ago", "count", "reward"), [(1, 4, 160), (2, 1, 100)])
 def test_yesterday_goes_on_and_a_missed_day_starts_anew(account, sql, days_ago, count, reward):
     user = account()
-    sql(
-        "INSERT INTO user_streaks VALUES (%s, 'DAILY', 3, 9, %s::date - %s::int)",
-        user.id,
-        game_day(),
-        days_ago,
-    )
+    last = game_day() - timedelta(days=days_ago)
+    for ago in (20, 19, 18, 17, 16, 2, 1, 0):  # a run of five, a gap, a run of three
+        claimed_on(sql, user, last - timedelta(days=ago))
     (before,) = user.get("/api/streak/status").json()["streaks"]
     assert before["count"] == (3 if days_ago == 1 else 0)
     assert before["next_reward"] == reward
@@ -83,7 +91,7 @@ def test_yesterday_goes_on_and_a_missed_day_starts_anew(account, sql, days_ago, 
 
     assert (answer["streak_count"], answer["reward"]) == (count, reward)
     (after,) = user.get("/api/streak/status").json()["streaks"]
-    assert (after["count"], after["longest"], after["claimed_today"]) == (count, 9, True)
+    assert (after["count"], after["longest"], after["claimed_today"]) == (count, 5, True)
 
 
 @pytest.mark.parametrize("action", ["WEEKLY", "daily", "DAILY' OR '1'='1", "스트릭", "\N{GRINNING FACE}"])

@@ -26,7 +26,23 @@ CREATE OR REPLACE FUNCTION cc_emit_reward(
                'source', p_source, 'ledger_seq', p_seq));
 $$;
 
--- Count p_by towards every achievement of a metric; each change is an event, an unlock happens once.
+-- Credit gold that the house grants: ledger row and reward frame. No gold, no row: then only the balance is told.
+CREATE OR REPLACE FUNCTION cc_grant(
+    ctx jsonb, p_user bigint, p_gold bigint, p_source text, p_ref_type text, p_ref_id text,
+    OUT balance bigint, OUT seq bigint, OUT event_id uuid
+) LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_gold = 0 THEN
+        SELECT w.gold INTO balance FROM wallets w WHERE w.user_id = p_user;
+        RETURN;
+    END IF;
+    SELECT * INTO balance, seq, event_id
+      FROM cc_post(ctx, p_user, p_gold, 'mint:' || p_source, p_source, p_ref_type, p_ref_id);
+    event_id := cc_emit_reward(ctx, p_user, p_source, p_gold, balance, seq);
+END $$;
+
+-- Count p_by towards every achievement of a metric; each change is an event, an unlock
+-- happens once and stays, whatever becomes of the threshold.
 CREATE OR REPLACE FUNCTION cc_achieve(ctx jsonb, p_user bigint, p_metric text, p_by bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -39,14 +55,13 @@ BEGIN
                 CASE WHEN p_by >= goal.threshold THEN now() END)
         ON CONFLICT (user_id, code) DO UPDATE
            SET progress = least(ua.progress + p_by, goal.threshold),
-               unlocked_at = coalesce(ua.unlocked_at,
-                   CASE WHEN ua.progress + p_by >= goal.threshold THEN now() END)
-         WHERE ua.progress < goal.threshold
+               unlocked_at = CASE WHEN ua.progress + p_by >= goal.threshold THEN now() END
+         WHERE ua.unlocked_at IS NULL
         RETURNING ua.progress, ua.unlocked_at IS NOT NULL AS unlocked INTO now_row;
         IF FOUND THEN
             PERFORM cc_emit(ctx, p_user, 'achievement_progress', 'events.progress', true, jsonb_build_object(
                 'achievement_code', goal.code, 'progress', now_row.progress,
-                'goal', goal.threshold, 'unlocked', now_row.unlocked));
+                'goal', goal.threshold, 'unlocked', now_row.unlocked, 'claimed', false));
         END IF;
     END LOOP;
 END $$;

@@ -121,5 +121,6 @@ def test_the_reward_log_shows_every_grant_newest_first(player, until) -> None:
         ("gold_pack", 1_000),
         ("event", 250),
         ("streak", 100),
+        ("signup", player.gold),
     ]
     assert rest["next_before"] is None

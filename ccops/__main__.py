@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "smoke": ("ccops.cli.smoke", "Run scenarios: prove every system saw the same event."),
     "data": ("ccops.cli.data", "Prove that the stores hold what the contract says."),
     "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),
+    "bench": ("ccops.cli.bench", "Measure the stack against its targets."),
     "doctor": ("ccops.cli.doctor", "Name every reason why the stack could fail here."),
 }
 

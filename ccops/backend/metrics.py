@@ -72,10 +72,14 @@ auth_invite = counter(
 )
 auth_login = counter("auth_login_total", "Logins.", result=("ok", "bad_password", "unknown_user", "locked"))
 auth_login_locked = counter("auth_login_locked_total", "Transitions of an account into the lock.")
+auth_ip_locked = counter("auth_ip_locked_total", "Transitions of an address into the lock.")
 auth_refresh = counter("auth_refresh_total", "Refreshes.", result=("rotated", "expired", "reused", "invalid"))
 streak_claim = counter("streak_claim_total", "Streak claims.", result=("granted", "duplicate", "error"))
 game_rounds = counter(
-    "game_rounds_total", "Rounds played.", game=("slot", "gacha", "rps", "crash"), outcome=("win", "lose")
+    "game_rounds_total",
+    "Rounds played.",
+    game=("slot", "gacha", "rps", "crash"),
+    outcome=("win", "lose", "draw"),
 )
 PURCHASE_REASONS = (
     "", "insufficient_gold", "key_reused", "ended", "rank", "declined", "fraud", "sold_out", "limit",
@@ -98,8 +102,11 @@ shop_idempotent_replay = counter(
     "shop_idempotent_replay_total", "Repeated keys.", result=("match", "mismatch")
 )
 
+PAID_OUTSIDE = ("gold_pack", "limited", "battle_pass", "item")
 purchase_pending = gauge(
-    "purchase_pending", "Payments that wait for their provider.", flow=("gold_pack", "limited")
+    "purchase_pending",
+    "Payments that wait for their provider.",
+    flow=PAID_OUTSIDE,
 )
 payment_events = counter(
     "payment_events_total",
@@ -109,6 +116,12 @@ payment_events = counter(
 refunds = counter("refunds_total", "Refunds.", result=("done", "refused"))
 fraud_blocked = counter(
     "fraud_blocked_total", "Purchases refused by the fraud window.", flow=("payment", "gold")
+)
+fraud_unchecked = counter(
+    "fraud_unchecked_total", "Purchases let through because Redis did not answer.", flow=("payment", "gold")
+)
+payments_by_hand = counter(
+    "payments_settled_by_hand_total", "Payments that a person decided.", decision=("approve", "reject")
 )
 limited_holds = counter(
     "limited_holds_total",

@@ -28,11 +28,19 @@ crash_rounds = Table(
     Column("seed_enc", LargeBinary, nullable=False),  # encrypted until the crash reveals it
     Column("seed", Text),
     Column("crash_x100", Integer),
+    # The paytable as it was when the seed was committed: no later change touches a round.
+    Column("edge_bp", Integer, nullable=False),
+    Column("max_x100", Integer, nullable=False),
+    Column("growth_e6", Integer, nullable=False),
     Column("status", Text, nullable=False),
-    at("opened_at"),
-    at("started_at", nullable=True),
+    at("created_at"),
+    at("opened_at", nullable=True),
+    at(
+        "starts_at", nullable=True
+    ),  # betting ends and the multiplier starts; the clock decides, not the status
     at("ended_at", nullable=True),
-    CheckConstraint("status IN ('BETTING','RUNNING','CRASHED')", name="status"),
+    CheckConstraint("status IN ('WAITING','BETTING','RUNNING','CRASHED')", name="status"),
+    CheckConstraint("(status = 'WAITING') = (starts_at IS NULL)", name="waits_for_a_bet"),
     # The result shows at the crash and not before.
     CheckConstraint(
         "(status = 'CRASHED') = (seed IS NOT NULL) AND (status = 'CRASHED') = (crash_x100 IS NOT NULL)",
@@ -40,11 +48,13 @@ crash_rounds = Table(
     ),
     CheckConstraint("crash_x100 >= 100", name="crash_x100"),
 )
+# One round at a time, whatever its status: the index holds the same value for each that is not over.
 Index(
     "uq_crash_rounds_one_open",
-    crash_rounds.c.status,
+    text("(status <> 'CRASHED')"),
     unique=True,
     postgresql_where=text("status <> 'CRASHED'"),
+    _table=crash_rounds,
 )
 
 crash_bets = Table(
@@ -52,6 +62,7 @@ crash_bets = Table(
     metadata,
     Column("round_id", BigInteger, ForeignKey("crash_rounds.id"), nullable=False),
     user_id(),
+    Column("public_id", UUID, nullable=False, unique=True),
     Column("bet", BigInteger, nullable=False),
     Column("auto_x100", Integer),
     Column("cashed_x100", Integer),
@@ -64,5 +75,10 @@ crash_bets = Table(
     CheckConstraint("status IN ('OPEN','CASHED','LOST')", name="status"),
     CheckConstraint("bet > 0 AND payout >= 0", name="amounts"),
     CheckConstraint("auto_x100 > 100 AND cashed_x100 >= 100", name="multipliers"),
+    CheckConstraint(
+        "(status = 'CASHED') = (cashed_x100 IS NOT NULL) AND (status = 'CASHED') = (payout > 0)",
+        name="paid_when_cashed",
+    ),
 )
 Index("ix_crash_bets_user_id", crash_bets.c.user_id)
+Index("ix_crash_bets_open", crash_bets.c.round_id, postgresql_where=text("status = 'OPEN'"))

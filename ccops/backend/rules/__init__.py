@@ -6,10 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
+from ccops.backend.rules.paytables import Paytables
 from ccops.backend.rules.reader import FOLDER, RulesInvalid, read
 from ccops.backend.rules.shapes import SHAPES, Progression, Rewards
 
-__all__ = ["RulesInvalid", "check", "exp_of", "levels", "load", "rewards", "streak_rewards"]
+__all__ = ["RulesInvalid", "check", "exp_of", "levels", "load", "paytables", "rewards", "streak_rewards"]
 
 
 def check(folder: Path = FOLDER) -> None:
@@ -35,6 +36,12 @@ def load(name: str) -> dict[str, object]:
 def rewards() -> Rewards:
     """Return what the house grants."""
     return cast(Rewards, read("rewards")[0])
+
+
+@lru_cache(maxsize=1)
+def paytables() -> Paytables:
+    """Return odds, limits and payouts of every game."""
+    return cast(Paytables, read("paytables")[0])
 
 
 @lru_cache(maxsize=1)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import cast
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from ccops.backend.rules.shapes import SHAPES, Shape
+from ccops.backend.rules.shapes import SHAPES
 
 FOLDER = Path(__file__).parent
 
@@ -30,7 +30,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def read(name: str, folder: Path = FOLDER) -> tuple[Shape, dict[str, object]]:
+def read(name: str, folder: Path = FOLDER) -> tuple[BaseModel, dict[str, object]]:
     """Return the file `name` as checked model and as plain mapping. Raises RulesInvalid."""
     path = folder / f"{name}.yml"
     try:

@@ -7,6 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from ccops.backend.rules.paytables import Paytables
+
 Gold = Annotated[int, Field(strict=True, gt=0, le=1_000_000_000)]
 Exp = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")]
@@ -65,16 +67,7 @@ class Rewards(Shape):
         return self
 
 
-class Paytables(Shape):
-    """paytables.yml: a section a game; the games check their own figures."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, Mapping[str, object]]
-
-    slot: Mapping[str, object]
-
-
-SHAPES: Mapping[str, type[Shape]] = {
+SHAPES: Mapping[str, type[BaseModel]] = {
     "progression": Progression,
     "rewards": Rewards,
     "paytables": Paytables,

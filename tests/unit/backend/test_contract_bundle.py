@@ -86,7 +86,7 @@ def test_no_secret_has_a_default_in_the_contract() -> None:
 def test_closed_labels_list_their_values_and_histograms_their_buckets() -> None:
     metrics = yaml.safe_load((export.TARGET / "metrics.yml").read_text(encoding="utf-8"))
 
-    assert metrics["game_rounds_total"]["labels"]["outcome"] == ["lose", "win"]
+    assert metrics["game_rounds_total"]["labels"]["outcome"] == ["draw", "lose", "win"]
     assert metrics["http_requests_total"]["labels"] == {"handler": None, "method": None, "status": None}
     assert metrics["http_request_duration_seconds"]["buckets"][-1] == 5.0
 

@@ -46,12 +46,28 @@ HAVING w.version <> count(l.id) OR w.version <> coalesce(max(l.seq), 0)""",
     ),
     Invariant(
         "success_has_one_ledger_row",
-        "A successful purchase moved gold exactly once, any other never.",
-        """SELECT t.user_id, t.public_id, t.status, count(l.id) AS rows
-  FROM shop_transactions t
+        "A successful purchase moved exactly its gold, once; a refund moved it back; any other moved none.",
+        """SELECT t.user_id, t.public_id, t.status, count(l.id) AS rows, sum(l.delta) AS moved
+  FROM (SELECT *, CASE WHEN amount_cents IS NULL THEN -unit_price * qty ELSE gold_amount END AS gold
+          FROM shop_transactions) AS t
   LEFT JOIN gold_ledger l ON l.user_id = t.user_id AND l.ref_type = 'shop_tx' AND l.ref_id = t.public_id::text
- GROUP BY t.id
-HAVING count(l.id) <> (t.status = 'SUCCESS')::int""",
+ GROUP BY t.id, t.user_id, t.public_id, t.status, t.gold
+HAVING count(l.id) <> CASE WHEN t.gold = 0 THEN 0 WHEN t.status = 'SUCCESS' THEN 1
+                           WHEN t.status = 'REFUNDED' THEN 2 ELSE 0 END
+    OR coalesce(sum(l.delta), 0) <> CASE WHEN t.status = 'SUCCESS' THEN t.gold ELSE 0 END
+    OR count(*) FILTER (WHERE l.reason = 'refund') <> (t.gold <> 0 AND t.status = 'REFUNDED')::int""",
+    ),
+    Invariant(
+        "purchase_states_agree",
+        "A final purchase says when and why, and no purchase stays open after its payment was processed.",
+        """SELECT t.user_id, t.public_id, t.status, t.failure_reason
+  FROM shop_transactions t
+ WHERE (t.status = 'PENDING') <> (t.settled_at IS NULL)
+    OR (t.status = 'REFUNDED') <> (t.refunded_at IS NOT NULL)
+    OR (t.status IN ('FAILED', 'REVIEW')) AND t.failure_reason IS NULL
+    OR t.status = 'PENDING' AND EXISTS (
+        SELECT 1 FROM payment_events e
+         WHERE e.provider = t.provider AND e.receipt = t.receipt AND e.processed_at IS NOT NULL)""",
     ),
     Invariant(
         "ledger_row_has_its_cause",

@@ -14,6 +14,7 @@ from ccops.backend.core.responses import JSON
 from ccops.backend.routers import (
     achievements,
     actions,
+    admin,
     auth,
     battlepass,
     dashboard,
@@ -26,13 +27,14 @@ from ccops.backend.routers import (
     realtime,
     rewards,
     shop,
+    shop_admin,
     streak,
     users,
 )
 
 ROUTERS = (
-    health, auth, users, dashboard, streak, achievements, battlepass, shop, limited, promo, payments,
-    rewards, games, actions, events, realtime,
+    health, auth, users, dashboard, streak, achievements, battlepass, shop, shop_admin, limited, promo,
+    payments, rewards, games, actions, events, admin, realtime,
 )  # fmt: skip
 
 

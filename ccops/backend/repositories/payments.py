@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from uuid import UUID
 
 from ccops.backend.db import Connection, call_context
 
@@ -16,10 +17,10 @@ async def settle(
     receipt: str,
     amount_cents: int,
     payload: dict[str, object],
-) -> str:
-    """Apply a payment event; returns processed, duplicate, ignored, review or unknown."""
-    outcome = await conn.fetchval(
-        "SELECT outcome FROM cc_settle($1, $2, $3, $4, $5, $6, $7)",
+) -> Mapping[str, object]:
+    """Apply a payment event; returns its outcome and the kind of what it pays for (None when unknown)."""
+    row = await conn.fetchrow(
+        "SELECT outcome, flow FROM cc_settle($1, $2, $3, $4, $5, $6, $7)",
         call_context(),
         provider,
         event_id,
@@ -28,16 +29,62 @@ async def settle(
         amount_cents,
         payload,
     )
-    return str(outcome)
+    assert row is not None  # a function with OUT parameters always answers one row
+    return row
 
 
-async def list_pending(conn: Connection, provider: str, *, limit: int) -> list[Mapping[str, object]]:
-    """Return the purchases that wait for `provider`, oldest first."""
+async def decide(
+    conn: Connection, actor_id: int, transaction_id: UUID, *, amount_cents: int, approve: bool, reason: str
+) -> Mapping[str, object]:
+    """Settle an open payment by hand; returns the answer."""
+    answer = await conn.fetchval(
+        "SELECT cc_settle_by_hand($1, $2, $3, $4, $5, $6)",
+        call_context(),
+        actor_id,
+        transaction_id,
+        amount_cents,
+        approve,
+        reason,
+    )
+    assert isinstance(answer, dict)  # the pool decodes jsonb
+    return answer
+
+
+async def refund(
+    conn: Connection, actor_id: int, transaction_id: UUID, *, reason: str, key: str, request_hash: bytes
+) -> Mapping[str, object]:
+    """Refund once a key; returns status, body (bytes), replayed."""
+    row = await conn.fetchrow(
+        "SELECT status, body, replayed FROM cc_refund($1, $2, $3, $4, $5, $6)",
+        call_context(),
+        actor_id,
+        transaction_id,
+        reason,
+        key,
+        request_hash,
+    )
+    assert row is not None  # a function with OUT parameters always answers one row
+    return row
+
+
+async def count_pending(conn: Connection) -> list[Mapping[str, object]]:
+    """Return kind and number of the payments that wait for their provider."""
+    return await conn.fetch(
+        "SELECT kind, count(*) AS pending FROM shop_transactions WHERE status = 'PENDING' GROUP BY kind"
+    )
+
+
+async def list_pending(
+    conn: Connection, provider: str, *, limit: int, without: Collection[str] = ()
+) -> list[Mapping[str, object]]:
+    """Return the purchases that wait for `provider`, oldest first, but for the receipts `without`."""
     return await conn.fetch(
         """SELECT receipt, amount_cents, trace_id FROM shop_transactions
-            WHERE status = 'PENDING' AND provider = $1 ORDER BY created_at LIMIT $2""",
+            WHERE status = 'PENDING' AND provider = $1 AND receipt <> ALL ($3)
+            ORDER BY created_at LIMIT $2""",
         provider,
         limit,
+        list(without),
     )
 
 

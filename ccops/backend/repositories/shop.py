@@ -37,9 +37,71 @@ async def buy(
     return row
 
 
-async def find_kind(conn: Connection, product_id: str) -> object:
-    """Return the kind of a product, None when there is no such product."""
-    return await conn.fetchval("SELECT kind FROM products WHERE id = $1", product_id)
+async def has_answer(conn: Connection, user_id: int, *, scope: str, key: str) -> bool:
+    """Return whether an idempotency key has its answer already."""
+    found = await conn.fetchval(
+        "SELECT true FROM idempotency_keys WHERE user_id = $1 AND scope = $2 AND key = $3",
+        user_id,
+        scope,
+        key,
+    )
+    return found is True
+
+
+async def tell_refusal(
+    conn: Connection,
+    user_id: int,
+    *,
+    product_id: str,
+    quantity: int,
+    status: str,
+    reason: str,
+    key: str,
+) -> None:
+    """Send the user's sockets a purchase_update about a purchase that was refused."""
+    await conn.execute(
+        "SELECT cc_buy_refused($1, $2, $3, $4, $5, $6, $7)",
+        call_context(),
+        user_id,
+        product_id,
+        quantity,
+        status,
+        reason,
+        key,
+    )
+
+
+async def find_offer(conn: Connection, product_id: str) -> Mapping[str, object] | None:
+    """Return kind and payment (priced in cents) of a product, None when there is no such product."""
+    return await conn.fetchrow(
+        "SELECT kind, price_cents IS NOT NULL AS payment FROM products WHERE id = $1", product_id
+    )
+
+
+async def change_product(
+    conn: Connection,
+    actor_id: int,
+    *,
+    product_id: str,
+    price: int | None,
+    gold_amount: int | None,
+    active: bool | None,
+    reason: str,
+) -> Mapping[str, object]:
+    """Change what is not None, with an audit row; returns the product."""
+    row = await conn.fetchrow(
+        """SELECT id, title, kind, price_gold, price_cents, gold_amount, min_rank, adult_only, active
+             FROM cc_product_change($1, $2, $3, $4, $5, $6, $7)""",
+        call_context(),
+        actor_id,
+        product_id,
+        price,
+        gold_amount,
+        active,
+        reason,
+    )
+    assert row is not None  # the function refuses with NOT_FOUND
+    return row
 
 
 async def list_products(conn: Connection) -> list[Mapping[str, object]]:
@@ -47,7 +109,7 @@ async def list_products(conn: Connection) -> list[Mapping[str, object]]:
     return await conn.fetch(
         """SELECT id, title, kind, price_gold, price_cents, gold_amount, min_rank, adult_only
              FROM products
-            WHERE active AND kind IN ('item', 'gold_pack')
+            WHERE active AND kind IN ('item', 'gold_pack', 'battle_pass')
               AND (starts_at IS NULL OR starts_at <= now()) AND (ends_at IS NULL OR ends_at > now())
             ORDER BY id"""
     )

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
+from ccops.backend.core.deps import AdminUser, RequiredKey
 from ccops.backend.core.errors import ApiError, responses
-from ccops.backend.schemas.payments import PaymentEvent, PaymentOutcome
+from ccops.backend.core.responses import stored
+from ccops.backend.schemas.payments import (
+    Decided,
+    Decision,
+    PaymentEvent,
+    PaymentOutcome,
+    Refund,
+    RefundIn,
+)
 from ccops.backend.services import payments as service
 
 router = APIRouter(prefix="/api/payments", tags=["payments"])
+
+_ADMIN = (
+    "UNAUTHORIZED", "TOKEN_EXPIRED", "RANK_REQUIRED", "VALIDATION_ERROR", "BAD_REQUEST", "PAYLOAD_TOO_LARGE",
+    "NOT_FOUND", "BUSY", "AMOUNT_OUT_OF_RANGE",
+)  # fmt: skip
 
 
 @router.post(
@@ -47,6 +63,36 @@ async def webhook(
     outcome = await service.receive(provider, signature, await _limited_body(request))
     response.status_code = 202 if outcome == "unknown" else 200
     return PaymentOutcome.model_validate({"outcome": outcome})
+
+
+@router.post(
+    "/{transaction_id}/settle",
+    response_model=Decided,
+    responses=responses(*_ADMIN, "ALREADY_FINAL", "AMOUNT_MISMATCH", "LIMIT_REACHED", "SOLD_OUT"),
+)
+async def settle(admin: AdminUser, transaction_id: UUID, wanted: Decision) -> Mapping[str, object]:
+    """Decide an open payment (PENDING or REVIEW) by hand; approving needs the exact price."""
+    return await service.decide(admin.user_id, transaction_id, wanted)
+
+
+@router.post(
+    "/{transaction_id}/refund",
+    response_model=Refund,
+    responses=responses(
+        *_ADMIN,
+        "IDEMPOTENCY_KEY_MISSING",
+        "IDEMPOTENCY_KEY_REUSED",
+        "IDEMPOTENCY_IN_PROGRESS",
+        "INSUFFICIENT_GOLD",
+        "NOT_REFUNDABLE",
+    ),
+)
+async def refund(admin: AdminUser, key: RequiredKey, transaction_id: UUID, wanted: RefundIn) -> Response:
+    """Refund a successful purchase by new ledger rows; 402 when a pack's gold is spent."""
+    status, body, replayed = await service.refund(
+        admin.user_id, transaction_id, reason=wanted.reason, idempotency=key
+    )
+    return stored(status, body, replayed=replayed)
 
 
 async def _limited_body(request: Request) -> bytes:

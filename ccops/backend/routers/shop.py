@@ -55,10 +55,12 @@ async def transactions(
             "BUSY",
             "PRODUCT_ENDED",
             "AMOUNT_OUT_OF_RANGE",
+            "LIMIT_REACHED",
+            "FRAUD_WINDOW",
         ),
     },
 )
 async def buy(user: CurrentUser, key: RequiredKey, wanted: BuyIn) -> Response:
-    """Buy: 200 for an item, 202 for a gold pack; the same key answers the same bytes again."""
+    """Buy: 200 paid in gold, 202 paid outside; the same key answers the same bytes again."""
     status, body, replayed = await service.buy(user.user_id, wanted, key)
     return stored(status, body, replayed=replayed)

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from ccops.backend.schemas.base import RequestModel
+from ccops.backend.schemas.base import RequestModel, StorableStr
 
 ProductId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["LUCKY_CHARM"])]
+Kind = Literal["item", "gold_pack", "battle_pass"]
 Status = Literal["PENDING", "SUCCESS", "FAILED", "REFUNDED", "REVIEW"]
 
 
@@ -22,13 +23,13 @@ class BuyIn(RequestModel):
 
 
 class BuyOut(BaseModel):
-    """A purchase: SUCCESS with the new balance (item) or PENDING with the provider's receipt (gold pack)."""
+    """A purchase: SUCCESS with the new balance (paid in gold) or PENDING with the provider's receipt."""
 
     success: bool
     transaction_id: UUID
     status: Status
     product_id: str
-    kind: Literal["item", "gold_pack"]
+    kind: Kind
     qty: int
     receipt: str | None = None
     balance_after: int | None = None
@@ -40,12 +41,35 @@ class Product(BaseModel):
 
     id: str
     title: str
-    kind: Literal["item", "gold_pack"]
+    kind: Kind
     price_gold: int | None
     price_cents: int | None
     gold_amount: int
     min_rank: str
     adult_only: bool
+
+
+class ProductChange(RequestModel):
+    """What to change. `price` is in the unit the product is sold in: gold or cents."""
+
+    price: Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)] | None = None
+    gold_amount: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] | None = None
+    active: bool | None = None
+    reason: Annotated[StorableStr, Field(min_length=1, max_length=200)]
+
+
+class ChangedProduct(BaseModel):
+    """A product as it is now. Purchases made before keep what they were promised."""
+
+    id: str
+    title: str
+    kind: Literal["item", "gold_pack", "limited", "battle_pass"]
+    price_gold: int | None
+    price_cents: int | None
+    gold_amount: int
+    min_rank: str
+    adult_only: bool
+    active: bool
 
 
 class Catalog(BaseModel):

@@ -51,7 +51,8 @@ RT_META = Key("rt:{user}:meta", "hash", 172_800, "realtime-relay")
 RT_STREAM = Key("rt:{user}:s", "stream", 86_400, "realtime-relay")
 RT_GUARD = Key("rt:{user}:ev:{event_id}", "string", 172_800, "realtime-relay")
 KEYS = (
-    STREAK, ATTENDANCE, SESSION, AUTH_FAIL, AUTH_FAIL_IP, AUTH_BUSY, AUTH_BUSY_IP, AUTH_REVOKED, LIMITED_IDEMP, LIMITED_LOCK, LIMITED_STOCK,
+    STREAK, ATTENDANCE, SESSION, AUTH_FAIL, AUTH_FAIL_IP, AUTH_BUSY, AUTH_BUSY_IP, AUTH_REVOKED,
+    SHOP_IDEMP, FRAUD_BUY, FRAUD_GOLD, LIMITED_IDEMP, LIMITED_LOCK, LIMITED_STOCK,
     RT_META, RT_STREAM, RT_GUARD,
 )  # fmt: skip
 RT_CHANNEL = "rt:pub"

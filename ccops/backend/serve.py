@@ -35,6 +35,8 @@ def main() -> int:
         log_level=settings.log_level.lower(),
         timeout_graceful_shutdown=5,
         server_header=False,
+        # X-Forwarded-For is whatever a client says: the lockout counts by the peer's own address.
+        proxy_headers=False,
     )
     return 0
 

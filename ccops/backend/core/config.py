@@ -54,7 +54,9 @@ class Settings(BaseModel):
     argon2_profile: Literal["prod", "test"] = "prod"
     lockout_failures: int = Field(5, ge=1, description="Failures before an account is locked")
     lockout_window_s: int = Field(600, ge=1, description="Window of the failures and length of the lock")
-    lockout_ip_failures: int = Field(30, ge=1, description="Failures before an address is locked")
+    lockout_ip_failures: int = Field(
+        30, ge=0, description="Failures before an address is locked; 0 = never, as behind a proxy"
+    )
     game_tz: str = Field("Asia/Seoul", description="Calendar of streaks")
     game_clock_offset_s: int = Field(
         0, ge=-315_360_000, le=315_360_000, description="Test knob: shifts the game calendar"

@@ -98,6 +98,11 @@ async def verify_password(stored: str | None, password: str) -> bool:
     return matches and stored is not None
 
 
+def needs_rehash(stored: str) -> bool:
+    """Return whether `stored` was made with other parameters than those of today."""
+    return _hasher.check_needs_rehash(stored)
+
+
 def _matches(stored: str, password: str) -> bool:
     try:
         return _hasher.verify(stored, password)

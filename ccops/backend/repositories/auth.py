@@ -33,7 +33,7 @@ WITH old AS (
 SELECT family_id, user_id, rank FROM old
 """
 _STATE = """
-SELECT family_id, rotated_at IS NOT NULL AS rotated, expires_at <= now() AS expired,
+SELECT family_id, user_id, rotated_at IS NOT NULL AS rotated, expires_at <= now() AS expired,
        coalesce(rotated_at > now() - make_interval(secs => $2), false) AS fresh
   FROM refresh_tokens WHERE token_hash = $1
 """
@@ -92,6 +92,28 @@ async def rotate(
 async def token_state(conn: Connection, token_hash: bytes, *, leeway_s: int) -> Mapping[str, object] | None:
     """Return why a token could not be rotated, or None when nobody knows it."""
     return await conn.fetchrow(_STATE, token_hash, float(leeway_s))
+
+
+async def close_reused(conn: Connection, user_id: int, family: str) -> None:
+    """Revoke a family one of whose tokens came back, and say so once."""
+    await conn.execute("SELECT cc_refresh_reused($1, $2, $3)", call_context(), user_id, family)
+
+
+async def logout_all(conn: Connection, user_id: int) -> list[str]:
+    """Revoke every session of a user and return the families closed by it."""
+    families = await conn.fetchval("SELECT cc_logout_all($1, $2)", call_context(), user_id)
+    return [str(family) for family in cast(list[object], families)]
+
+
+async def tell(conn: Connection, user_id: int, event: Mapping[str, object]) -> None:
+    """Write a security event; `event` holds no personal data."""
+    await conn.execute("SELECT cc_security($1, $2, $3)", call_context(), user_id, event)
+
+
+async def replace_hash(conn: Connection, user_id: int, *, old: str, new: str) -> None:
+    """Store a password's new hash, unless another one was stored meanwhile."""
+    query = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
+    await conn.execute(query, user_id, old, new)
 
 
 async def revoke_family(conn: Connection, family: str, *, reason: str) -> None:

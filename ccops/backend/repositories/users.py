@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
-from ccops.backend.db import Connection
+from ccops.backend.db import Connection, call_context
 
 _ACCOUNT = """
     u.id, u.public_id, u.site_id, u.nickname, u.rank, u.level, u.exp, w.gold AS gold_balance,
@@ -48,3 +48,34 @@ async def is_admin(conn: Connection, user_id: int) -> bool:
     """Return whether the account is an active administrator at this moment."""
     query = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND rank = 'ADMIN' AND is_active)"
     return bool(await conn.fetchval(query, user_id))
+
+
+async def set_nickname(conn: Connection, user_id: int, nickname: str) -> None:
+    """Change the nickname; raises NICKNAME_TAKEN through the unique index."""
+    await conn.execute("UPDATE users SET nickname = $2 WHERE id = $1 AND is_active", user_id, nickname)
+
+
+async def get_balance_or_none(conn: Connection, user_id: int) -> Mapping[str, object] | None:
+    """Return `user_id`, `gold_balance`, `wallet_version`."""
+    query = "SELECT user_id, gold AS gold_balance, version AS wallet_version FROM wallets WHERE user_id = $1"
+    return await conn.fetchrow(query, user_id)
+
+
+async def list_ledger(
+    conn: Connection, user_id: int, *, before: int, limit: int
+) -> list[Mapping[str, object]]:
+    """Return at most `limit` ledger rows below seq `before`, newest first."""
+    return await conn.fetch(
+        "SELECT seq, delta, balance_after, counter_account, reason, ref_type, ref_id, created_at"
+        "  FROM gold_ledger WHERE user_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
+        user_id,
+        before,
+        limit,
+    )
+
+
+async def erase(conn: Connection, user_id: int) -> tuple[datetime, list[str]]:
+    """Erase personal data; returns when that was done and the sessions this closed."""
+    row = await conn.fetchrow("SELECT moment, families FROM cc_erase($1, $2)", call_context(), user_id)
+    assert row is not None
+    return cast(datetime, row["moment"]), [str(family) for family in cast(list[object], row["families"])]

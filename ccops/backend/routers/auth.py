@@ -47,7 +47,7 @@ _signups = APIRouter(route_class=_Counted)
 
 _BODY = ("VALIDATION_ERROR", "BAD_REQUEST", "PAYLOAD_TOO_LARGE")
 _SIGNUP = responses(
-    "INVITE_INVALID", "INVITE_EXHAUSTED", "AGE_RESTRICTED", "NICKNAME_TAKEN", "SITE_ID_TAKEN", *_BODY
+    "INVITE_INVALID", "INVITE_EXHAUSTED", "AGE_RESTRICTED", "NICKNAME_TAKEN", "SITE_ID_TAKEN", "BUSY", *_BODY
 )  # fmt: skip
 
 
@@ -61,22 +61,28 @@ async def signup(body: SignupRequest) -> SignupResponse:
 router.include_router(_signups)
 
 
-@router.post("/login", responses=responses("INVALID_CREDENTIALS", "ACCOUNT_LOCKED", *_BODY))
-async def login(body: LoginRequest) -> LoginResponse:
+@router.post("/login", responses=responses("INVALID_CREDENTIALS", "ACCOUNT_LOCKED", "BUSY", *_BODY))
+async def login(body: LoginRequest, request: Request) -> LoginResponse:
     """Exchange credentials for tokens. The sixth attempt after five failures is 429, even if right."""
-    return await auth.login(body)
+    return await auth.login(body, address=request.client.host if request.client else "")
 
 
-@router.post("/refresh", responses=responses("REFRESH_INVALID", "REFRESH_REUSED", *_BODY))
+@router.post("/refresh", responses=responses("REFRESH_INVALID", "REFRESH_REUSED", "BUSY", *_BODY))
 async def refresh(body: RefreshRequest) -> TokenPair:
     """Exchange a refresh token for the next pair; using one twice closes the session."""
     return await sessions.refresh(body.refresh_token)
 
 
-@router.post("/logout", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED"))
+@router.post("/logout", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED", "BUSY"))
 async def logout(user: CurrentUser) -> None:
     """Close the session of this access token."""
     await sessions.revoke(user.family, reason="logout")
+
+
+@router.post("/logout-all", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED", "BUSY"))
+async def logout_all(user: CurrentUser) -> None:
+    """Close every session of the caller, this one too: refresh tokens and access tokens."""
+    await sessions.revoke_all(user.user_id)
 
 
 @router.get("/me", responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED"))

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from ccops.backend.schemas.base import RequestModel, StorableStr
-from ccops.backend.schemas.users import Account
-
-
-def _readable(value: str) -> str:
-    # NFKC first: two spellings of one name must meet in the unique index.
-    value = unicodedata.normalize("NFKC", value).strip()
-    if not 2 <= len(value) <= 32 or not value.isprintable():
-        raise ValueError("must be 2 to 32 printable characters")
-    return value
-
+from ccops.backend.schemas.users import Account, Nickname
 
 # ASCII only, so that Python's and PostgreSQL's idea of lower case agree: the lockout counts by it.
 SiteId = Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9_.@+-]+$")]
-Nickname = Annotated[str, Field(min_length=2, max_length=64), AfterValidator(_readable)]
 
 
 class SignupRequest(RequestModel):

@@ -1,64 +1,129 @@
-"""The lock of an account under attack: an attempt is reserved before anything is hashed.
+"""The lock of an account, or of an address, under attack: an attempt is reserved before anything is hashed.
 
-Counting failures after the fact would let parallel attempts pass together; here the sixth is refused
-before it costs a hash, however many arrive at once. Without Redis nobody logs in (fail closed).
+Counting failures after the fact would let parallel attempts pass together; here the sixth is refused before
+it costs a hash, however many arrive at once. An attempt that is still being checked is no failure yet: who
+finds the places taken by such attempts waits for their outcome, so that parallel right logins all get in.
+A right login forgets the account's failures but gives the address only its own attempt back: neither
+can thirty players behind one address lock each other out, nor can an attacker with an account of their
+own wipe their slate. Without Redis nobody logs in (fail closed).
 """
 
 from __future__ import annotations
 
+import asyncio
+import random
+import time
 from dataclasses import dataclass
-from typing import cast
+from ipaddress import IPv6Address, ip_address
+from typing import Literal, cast
 
 from ccops.backend.core.config import settings
-from ccops.backend.utils.redis import account_key, redis, required
+from ccops.backend.utils.redis import AUTH_BUSY, account_key, address_key, best_effort, redis, required
 
-# The counter is one above the limit once the lock was noticed, so that the transition shows exactly once.
-# The last reservation restarts the clock: the lock lasts a whole window from there.
+Outcome = Literal["right", "wrong", "void"]
+
+# Each pair of KEYS is a count of reserved attempts and of those still being checked: account, then address.
+# Nothing is reserved unless both have room. A limit of 0 is no limit.
 _RESERVE = """
-local n = tonumber(redis.call('GET', KEYS[1]) or '0')
-local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-if n < limit then
-  n = redis.call('INCR', KEYS[1])
-  if n == 1 or n == limit then redis.call('EXPIRE', KEYS[1], window) end
-  return {1, 0, 0}
+local answer = {1, 0, 0}
+for i = 1, 2 do
+  local limit = tonumber(ARGV[i])
+  if limit > 0 and tonumber(redis.call('GET', KEYS[2*i-1]) or '0') >= limit then
+    local busy = tonumber(redis.call('GET', KEYS[2*i]) or '0') > 0
+    if not busy then return {0, redis.call('TTL', KEYS[2*i-1]), i} end
+    answer = {2, 0, i}
+  end
 end
-if n == limit then redis.call('INCR', KEYS[1]) end
-return {0, redis.call('TTL', KEYS[1]), n == limit and 1 or 0}
+if answer[1] == 2 then return answer end
+for i = 1, 2 do
+  if redis.call('INCR', KEYS[2*i-1]) == 1 then redis.call('EXPIRE', KEYS[2*i-1], ARGV[3]) end
+  redis.call('INCR', KEYS[2*i])
+  redis.call('EXPIRE', KEYS[2*i], ARGV[4])
+end
+return answer
 """
-_GIVE_BACK = """
-local n = tonumber(redis.call('GET', KEYS[1]) or '0')
-if n > 0 then redis.call('DECR', KEYS[1]) end
+# Failures are the reserved attempts that nobody checks any more. The failure that reaches the limit restarts
+# the clock, so that the lock lasts a whole window from there, and is the only one that says so.
+_SETTLE = """
+local locked = {0, 0}
+for i = 1, 2 do
+  local count, busy = KEYS[2*i-1], KEYS[2*i]
+  local n, b = tonumber(redis.call('GET', count) or '0'), tonumber(redis.call('GET', busy) or '0')
+  if b > 1 then b = redis.call('DECR', busy) else redis.call('DEL', busy) b = 0 end
+  if ARGV[4] == 'wrong' then
+    local limit = tonumber(ARGV[i])
+    if limit > 0 and n - b == limit then
+      redis.call('EXPIRE', count, ARGV[3])
+      locked[i] = 1
+    end
+  else
+    n = n - 1
+    if ARGV[4] == 'right' and i == 1 then n = math.min(n, b) end
+    if n > 0 then redis.call('SET', count, n, 'KEEPTTL') else redis.call('DEL', count) end
+  end
+end
+return locked
 """
 _reserve = redis.register_script(_RESERVE)
-_give_back = redis.register_script(_GIVE_BACK)
+_settle = redis.register_script(_SETTLE)
+_WAIT_S = 3.0
+_POLL_S = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`allowed`: go on and hash; if not, come back in `retry_after_s`. `just_locked` is True once a lock."""
+    """`allowed`: go on and hash, then settle; if not, `scope` is locked: come back in `retry_after_s`."""
 
+    keys: tuple[str, ...]
     allowed: bool
-    retry_after_s: int
-    just_locked: bool
+    retry_after_s: int = 0
+    scope: Literal["", "account", "address"] = ""
+
+    async def settle(self, outcome: Outcome) -> tuple[bool, bool]:
+        """Say how it went, once; returns whether this failure locked the account, and the address.
+
+        `void` is an attempt that never reached the password. Unsettled, an attempt counts as a failure.
+        """
+        async with best_effort("outcome of a login"):
+            account, address = cast(
+                list[int], await _settle(keys=list(self.keys), args=[*_limits(), outcome])
+            )
+            return bool(account), bool(address)
+        return False, False
 
 
-async def reserve(site_id: str) -> Attempt:
-    """Take one of the account's attempts."""
-    with required():
-        answer = await _reserve(
-            keys=[account_key(site_id)], args=[settings.lockout_failures, settings.lockout_window_s]
-        )
-    allowed, ttl, first = cast(list[int], answer)
-    return Attempt(bool(allowed), max(ttl, 1), bool(first))
+async def reserve(site_id: str, address: str) -> Attempt:
+    """Take one attempt of the account and one of the address, waiting for those being checked now."""
+    keys = _keys(site_id, address)
+    end = time.monotonic() + _WAIT_S
+    while True:
+        with required():
+            answer = await _reserve(keys=list(keys), args=[*_limits(), AUTH_BUSY.ttl_s])
+        state, ttl, scope = cast(list[int], answer)
+        if state == 1:
+            return Attempt(keys, allowed=True)
+        if state == 0 or time.monotonic() > end:
+            return Attempt(keys, False, max(ttl, 1), "account" if scope == 1 else "address")
+        await asyncio.sleep(_POLL_S * random.uniform(0.5, 1.5))
 
 
-async def give_back(site_id: str) -> None:
-    """Return an attempt that never reached the password."""
-    with required():
-        await _give_back(keys=[account_key(site_id)])
+def _limits() -> tuple[int, int, int]:
+    return settings.lockout_failures, settings.lockout_ip_failures, settings.lockout_window_s
 
 
-async def forget(site_id: str) -> None:
-    """Forget the failures: the right password was given."""
-    with required():
-        await redis.delete(account_key(site_id))
+def _keys(site_id: str, address: str) -> tuple[str, ...]:
+    counts = account_key(site_id), address_key(network_of(address))
+    return tuple(key for count in counts for key in (count, count.replace("auth:fail:", "auth:busy:", 1)))
+
+
+def network_of(address: str) -> str:
+    """Return what the limit counts by: an IPv4 address, or the /64 that one IPv6 customer has."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "none"  # a UNIX socket's peer has no address
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is None:
+            return f"v6-{found.packed[:8].hex()}"
+        found = found.ipv4_mapped
+    return str(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn, cast
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from ccops.backend.core.security import issue_access_token, new_refresh_token, t
 from ccops.backend.db import Connection, db
 from ccops.backend.repositories import auth as repo
 from ccops.backend.schemas.auth import TokenPair
-from ccops.backend.utils.redis import AUTH_REVOKED, SESSION, best_effort, redis
+from ccops.backend.utils.redis import AUTH_REVOKED, SESSION, best_effort, redis, wake_relays
 
 
 async def open_session(user_id: int, rank: str, *, access_ttl_s: int | None = None) -> TokenPair:
@@ -51,16 +51,25 @@ async def refresh(token: str) -> TokenPair:
 async def revoke(family: str, *, reason: str) -> None:
     """End a session: its refresh tokens and, while Redis is there, its access tokens."""
     async with db.connection() as conn:
-        await _revoke(conn, family, reason=reason)
+        await repo.revoke_family(conn, family, reason=reason)
+    await forget([family], reason=reason)
 
 
-async def _revoke(conn: Connection, family: str, *, reason: str) -> None:
-    await repo.revoke_family(conn, family, reason=reason)
+async def revoke_all(user_id: int) -> None:
+    """End every session of a user."""
+    async with db.connection() as conn:
+        families = await repo.logout_all(conn, user_id)
+    await forget(families, reason="logout_all")
+    await wake_relays()
+
+
+async def forget(families: Iterable[str], *, reason: str) -> None:
+    """End the access tokens of closed families, while Redis is there to remember it."""
     async with best_effort("revocation marker"):
-        marker = AUTH_REVOKED.pattern.format(family=family)
         pipe = redis.pipeline(transaction=True)
-        pipe.set(marker, reason, ex=settings.access_ttl_s)
-        pipe.delete(SESSION.pattern.format(session_id=family))
+        for family in families:
+            pipe.set(AUTH_REVOKED.pattern.format(family=family), reason, ex=settings.access_ttl_s)
+            pipe.delete(SESSION.pattern.format(session_id=family))
         await pipe.execute()
 
 
@@ -69,7 +78,10 @@ async def _refuse(conn: Connection, token: str) -> NoReturn:
     outcome = _outcome(state)
     metrics.auth_refresh.labels(outcome).inc()
     if state is not None and outcome == "reused":
-        await _revoke(conn, str(state["family_id"]), reason="reused")
+        family = str(state["family_id"])
+        await repo.close_reused(conn, cast(int, state["user_id"]), family)
+        await forget([family], reason="reused")
+        await wake_relays()
         raise ApiError("REFRESH_REUSED")
     raise ApiError("REFRESH_INVALID")
 

@@ -103,7 +103,7 @@ def test_a_rotation_that_commits_during_the_revocation_does_not_escape_it(accoun
         )
         thief = pool.submit(refresh, http, first)
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE %s"
-        until(lambda: sql(waiting, "%UPDATE refresh_tokens%"))
+        until(lambda: sql(waiting, "%cc_refresh_reused%"))
         rotation.commit()
     assert thief.result().json()["error"]["code"] == "REFRESH_REUSED"
     live = "SELECT parent_id FROM refresh_tokens WHERE user_id = %s AND revoked_at IS NULL"

@@ -1,0 +1,115 @@
+"""Which files a linter looks at, what they hold, and which lines somebody allowed."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from ccops.core.errors import UsageError
+
+SUFFIXES = frozenset(
+    {
+        ".py", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".vue", ".svelte", ".html", ".yml", ".yaml", ".json",
+        ".toml", ".env", ".sh", ".md", ".http",
+    }
+)  # fmt: skip
+_SKIPPED = frozenset({"node_modules", "__pycache__", "dist", "build", "venv", "site-packages"})
+_MAX_BYTES = 2 << 20
+_ALLOW = re.compile(
+    r"ccops:\s*allow=(?P<code>[A-Z][A-Z0-9_]*)"
+    r"(?:\s+until=(?P<until>\S+))?"
+    r"(?:\s+reason=(?P<reason>.*?))?\s*(?:-->|\*/)?\s*$"
+)
+_COMMENT_ONLY = re.compile(r"^\s*(#|//|/\*|<!--|\*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as text. `name` is how people see it, with `/` between folders."""
+
+    path: Path
+    name: str
+    text: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A comment that lets one finding stand: on its own line, or on the line above alone."""
+
+    code: str
+    line: int  # of the comment
+    covers: int  # the line it speaks of
+    reason: str
+    until: str
+
+    def holds(self, today: date) -> bool:
+        """Return whether it has a reason and is not over. A date that is none is over."""
+        if not self.reason.strip():
+            return False
+        if not self.until:
+            return True
+        try:
+            return date.fromisoformat(self.until) >= today
+        except ValueError:
+            return False
+
+
+def sources(paths: Sequence[Path], root: Path, exclude: Sequence[str]) -> Iterator[Source]:
+    """Yield the readable text files of `paths`, each once. Raises UsageError for a path that is not there."""
+    seen: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise UsageError(
+                "LINT_PATH_NOT_FOUND",
+                f"there is no {path}",
+                evidence="a linter that looks at nothing would be green",
+                next_step="ccops lint routes PATH",
+            )
+        for file in _files(path):
+            name = _name(file, root)
+            if file in seen or any(fnmatch.fnmatchcase(f"/{name}", glob) for glob in exclude):
+                continue
+            seen.add(file)
+            try:
+                yield Source(file, name, file.read_bytes().decode("utf-8"))
+            except (UnicodeDecodeError, OSError):
+                continue
+
+
+def allowed(source: Source) -> list[Allowed]:
+    """Return the comments of `source` that allow something."""
+    found = []
+    for number, line in enumerate(source.lines, 1):
+        if "ccops:" in line and (comment := _ALLOW.search(line)):
+            covers = number + 1 if _COMMENT_ONLY.match(line) else number
+            reason = (comment["reason"] or "").strip().strip("\"'")
+            found.append(Allowed(comment["code"], number, covers, reason, comment["until"] or ""))
+    return found
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    for entry in sorted(path.iterdir()):
+        if entry.name.startswith(".") and entry.suffix != ".env":
+            continue
+        if entry.is_dir():
+            # A link to a folder above would never end.
+            if entry.name not in _SKIPPED and not entry.is_symlink():
+                yield from _files(entry)
+        elif entry.suffix in SUFFIXES and entry.is_file() and entry.stat().st_size <= _MAX_BYTES:
+            yield entry
+
+
+def _name(file: Path, root: Path) -> str:
+    absolute, base = file.resolve(), root.resolve()
+    return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else str(file)

@@ -83,7 +83,7 @@ def test_a_wallet_that_would_overflow_is_refused_whole(account, admin, sql, ledg
     user = account()
     sql(
         'SELECT cc_post(\'{"env": "dev", "trace_id": "t", "request_id": "r"}\', %s, %s, \'mint:adjust\','
-        " 'adjust', 'adjust', 'a lot')",
+        " 'signup', 'test', 'a lot')",
         user.id,
         2**63 - 1 - 1010,
     )

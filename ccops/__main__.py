@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("ccops.cli.data", "Prove that the stores hold what the contract says."),
     "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),
     "bench": ("ccops.cli.bench", "Measure the stack against its targets."),
+    "lint": ("ccops.cli.lint", "Hold the source of a service against rules."),
     "doctor": ("ccops.cli.doctor", "Name every reason why the stack could fail here."),
 }
 

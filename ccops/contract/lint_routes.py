@@ -97,7 +97,7 @@ def _strings(source: Source, rules: Rules) -> Iterator[tuple[Mark, Fix | None]]:
         if rule.string not in source.text:
             continue
         # `/api/users/profile` stands in `/api/users/profile/avatar`, and not in `/api/users/profiles`.
-        whole = re.compile(rf"(?<![\w-]){re.escape(rule.string)}(?![\w-])")
+        whole = _whole(rule.string)
         for number, line in enumerate(source.lines, 1):
             for hit in whole.finditer(line):
                 column = hit.start() + 1
@@ -107,6 +107,13 @@ def _strings(source: Source, rules: Rules) -> Iterator[tuple[Mark, Fix | None]]:
                 safe = rule.instead and line[hit.end() : hit.end() + 1] != "/" and "ccops: allow" not in line
                 fix = Fix(source.path, source.name, number, column, rule.string, rule.instead)
                 yield mark, fix if safe else None
+
+
+def _whole(string: str) -> re.Pattern[str]:
+    """Return `string` as whole words: an edge that is no word (a slash) may have anything beside it."""
+    before = r"(?<![\w-])" if re.match(r"[\w-]", string) else ""
+    after = r"(?![\w-])" if re.search(r"[\w-]\Z", string) else ""
+    return re.compile(f"{before}{re.escape(string)}{after}")
 
 
 def _python(source: Source, rules: Rules, routes: dict[str, Declared]) -> Iterator[Mark]:

@@ -2,7 +2,8 @@
 
 Durable without a queue: what is still to be paid is what is PENDING in the database. The bell after a buy
 makes it quick; the poll heals a process that died between the buy and its webhook. Several processes may
-pay the same receipt: the event id is derived from it, so all but one webhook are duplicates.
+pay the same receipt: the event id is derived from it, so all but one webhook are duplicates. A payment whose
+webhook fails waits longer each time, and out of the way of those behind it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 PROVIDER = "mock"
 POLL_S = 0.5
 BATCH = 50
+_LONGEST_S = 60.0
 _bell = asyncio.Event()
+# Receipt -> (when to try again on the monotonic clock, how long the next wait is).
+_later: dict[str, tuple[float, float]] = {}
 
 
 def wake() -> None:
@@ -43,10 +47,25 @@ async def run() -> None:
 
         async def pay_pending() -> None:
             async with db.connection() as conn:
-                pending = await repository.list_pending(conn, PROVIDER, limit=BATCH)
-            await each("mock-gateway", pending, lambda transaction: _pay(client, transaction))
+                pending = await repository.list_pending(conn, PROVIDER, limit=BATCH, without=_waiting())
+            await each("mock-gateway", pending, lambda transaction: _pay_or_wait(client, transaction))
 
         await forever("mock-gateway", pay_pending, every_s=POLL_S, wake=_bell)
+
+
+def _waiting() -> list[str]:
+    now = time.monotonic()
+    for receipt in [receipt for receipt, (due, _) in _later.items() if due < now - 2 * _LONGEST_S]:
+        del _later[receipt]  # settled by somebody else
+    return [receipt for receipt, (due, _) in _later.items() if due > now]
+
+
+async def _pay_or_wait(client: httpx.AsyncClient, transaction: Mapping[str, object]) -> None:
+    receipt = str(transaction["receipt"])
+    _, wait = _later.get(receipt, (0.0, POLL_S))
+    _later[receipt] = (time.monotonic() + wait, min(wait * 2, _LONGEST_S))
+    await _pay(client, transaction)
+    del _later[receipt]
 
 
 async def _pay(client: httpx.AsyncClient, transaction: Mapping[str, object]) -> None:

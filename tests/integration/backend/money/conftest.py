@@ -164,6 +164,36 @@ def player(new_player: Callable[..., Player]) -> Player:
     return new_player()
 
 
+@pytest.fixture(scope="module")
+def admin(new_player: Callable[..., Player]) -> Player:
+    """An administrator; the database is asked for the rank each time."""
+    made = new_player()
+    made.server.sql("UPDATE users SET rank = 'ADMIN' WHERE id = %s", made.id)
+    return made
+
+
+@pytest.fixture
+def pending(player: Player) -> Callable[..., str]:
+    """Make purchases of a provider that nobody answers for; returns their receipts."""
+
+    def make(receipt: str = "", *, who: Player = player, gold: int = 1_000) -> str:
+        receipt = receipt or secrets.token_urlsafe(16)
+        who.server.sql(
+            """INSERT INTO shop_transactions (public_id, user_id, product_id, qty, kind, unit_price, status,
+                 idempotency_key, provider, receipt, amount_cents, gold_amount, trace_id, request_id)
+               VALUES (gen_random_uuid(), %s, 'GOLD_1000', 1, 'gold_pack', 999, 'PENDING', %s, 'manual', %s,
+                       999, %s, %s, 'test')""",
+            who.id,
+            secrets.token_hex(8),
+            receipt,
+            gold,
+            secrets.token_hex(16),
+        )
+        return receipt
+
+    return make
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _ledger_stays_whole(server: Server) -> Iterator[None]:
     """After every module the invariants of the contract hold; only a worker would empty the outbox."""

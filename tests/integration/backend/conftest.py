@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -18,6 +19,7 @@ from psycopg.rows import dict_row
 
 from ccops.core.profile import Profile, Project, load_profile
 from ccops.stack import engine
+from tests.answers import Seen, listening
 
 _SETTINGS = """CCOPS_STACK=embedded
 CCOPS_PROTECTED=0
@@ -27,6 +29,38 @@ UNLIMITED_INVITE_CODE=5858
 ARGON2_PROFILE=test
 """
 _numbers = itertools.count(1)
+_HERE = Path(__file__).parent
+_JUDGES = ("test_every_declared_answer_was_produced", "test_no_answer_was_seen_that_nobody_declared")
+_deselected: list[pytest.Item] = []
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember what was left out: a part of the folder can't show what the whole folder produces."""
+    _deselected.extend(item for item in items if item.path.is_relative_to(_HERE))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the two tests that judge all answers behind the last test of this folder."""
+    judges = [item for item in items if item.name in _JUDGES and item.path.is_relative_to(_HERE)]
+    items[:] = [item for item in items if item not in judges]
+    last = max((at for at, item in enumerate(items) if item.path.is_relative_to(_HERE)), default=-1)
+    items[last + 1 : last + 1] = judges
+
+
+@pytest.fixture(scope="session", autouse=True)
+def seen_answers() -> Iterator[Seen]:
+    """Every answer that the tests of this folder got."""
+    with listening() as seen:
+        yield seen
+
+
+@pytest.fixture(scope="session")
+def whole_folder_ran(request: pytest.FixtureRequest) -> bool:
+    """Whether every test of this folder is part of this run."""
+    chosen = {item.path for item in request.session.items}
+    single = any("::" in argument for argument in request.config.args)
+    return not single and not _deselected and set(_HERE.rglob("test_*.py")) <= chosen
 
 
 @dataclass

@@ -63,8 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     if database_heads() != wanted:
         upgrade()
         done = "upgraded"
-    seed.load(kind)
-    sys.stdout.write(f"head {wanted[0]} ({done}), seed {kind}\n")
+    administrator = seed.load(kind)
+    sys.stdout.write(f"head {wanted[0]} ({done}), seed {kind}, administrator {administrator}\n")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ccops.backend import administrator
 from ccops.backend.core.config import settings
 
 _INVITE = """
@@ -54,8 +55,8 @@ ON CONFLICT (code) DO NOTHING;
 """
 
 
-def load(kind: str) -> None:
-    """Load the seed `kind` (`none` only makes the configured invite code usable)."""
+def load(kind: str) -> str:
+    """Load the seed `kind` (`none`: only what the settings name); returns what the administrator became."""
     import psycopg
 
     with psycopg.connect(settings.database_url, connect_timeout=10) as conn:
@@ -63,3 +64,4 @@ def load(kind: str) -> None:
             conn.execute(_INVITE, (settings.unlimited_invite_code,))
         if kind == "demo":
             conn.execute(_DEMO)
+        return administrator.keep(conn)

@@ -45,12 +45,22 @@ class Targets:
     env: str
     urls: Mapping[str, str]
     embedded: bool = True
+    # Site id and password of the backend's administrator; empty where the profile names none.
+    admin: tuple[str, str] = field(default=("", ""), repr=False)
 
     @classmethod
     def of(cls, profile: Profile) -> Targets:
         """Return the targets that `profile` names."""
         urls = {name: url for name, key in KEYS.items() if (url := profile.get(key))}
-        return cls(profile.env, urls, profile.stack_kind == "embedded")
+        admin = (profile.get("CCOPS_ADMIN_SITE_ID"), profile.get("CCOPS_ADMIN_PASSWORD"))
+        return cls(profile.env, urls, profile.stack_kind == "embedded", admin)
+
+    def names(self) -> dict[str, str]:
+        """Return what every expression may use."""
+        found = {"env": self.env}
+        if all(self.admin):
+            found |= {"admin_site_id": self.admin[0], "admin_password": self.admin[1]}
+        return found
 
     def url(self, system: str) -> str:
         """Return the URL of `system`. Raises Unreachable, with the next command, when there is none."""
@@ -75,8 +85,9 @@ class Targets:
         return found
 
     def passwords(self) -> list[str]:
-        """Return the passwords inside the URLs, to be masked."""
-        return [word for url in self.urls.values() if (word := password_of(url))]
+        """Return the passwords inside the URLs and the administrator's, to be masked."""
+        found = [word for url in self.urls.values() if (word := password_of(url))]
+        return [*found, self.admin[1]] if self.admin[1] else found
 
 
 @dataclass(slots=True)

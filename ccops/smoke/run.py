@@ -149,7 +149,7 @@ class Run:
     async def _prepare(self) -> None:
         scope, scenario = self.session.scope, self.scenario
         scope |= make_functions(self.run_id)
-        scope |= {"env": self.targets.env, "run_id": self.run_id}
+        scope |= {**self.targets.names(), "run_id": self.run_id}
         self._variables()
         await self.session.waiting(self.session.systems.require(systems_of(scenario)))
         await self.session.waiting(self.watches.declare())

@@ -29,7 +29,7 @@ DEFAULT_WITHIN_S: Final[Mapping[str, float]] = {
 DEFAULT_EVERY_S: Final = 0.25
 
 # What an expression may use besides `vars`, `secrets` and captures; the engine puts it into the scope.
-GLOBAL_NAMES: Final = ("env", "run_id")
+GLOBAL_NAMES: Final = ("env", "run_id", "admin_site_id", "admin_password")
 STEP_NAMES: Final = ("trace_id", "step_id")
 ANSWER_NAMES: Final = ("status", "headers", "body", "rows")
 

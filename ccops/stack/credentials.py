@@ -15,6 +15,7 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "CLICKHOUSE_PASSWORD": lambda: secrets.token_hex(16),
     "JWT_KEYS": lambda: f"k1:{secrets.token_hex(32)}",
     "WEBHOOK_SECRETS": lambda: secrets.token_hex(32),
+    "ADMIN_PASSWORD": lambda: secrets.token_hex(16),
     "PII_KEYS": lambda: f"k1:{secrets.token_hex(32)}",
 }
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic.config import JsonDict
 
 _SECRET: JsonDict = {"secret": True}
+_SHORTEST_ADMIN_PASSWORD = 12
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -63,12 +64,21 @@ class Settings(BaseModel):
     )
     unlimited_invite_code: str = Field("", description="An invite code without a limit; empty = none")
     signup_gold: int = Field(1_000, ge=0, description="Gold granted at signup")
+    crash_betting_s: int = Field(5, ge=1, le=60, description="How long a round of crash takes bets")
     limited_hold_s: int = Field(120, ge=1, le=3_600, description="How long a limited package is held")
     fraud_window_s: int = Field(60, ge=1, le=3_600, description="Window of the two limits below")
     fraud_payment_limit: int = Field(
         5, ge=0, description="Payments one user may start in the window; 0 = any"
     )
     fraud_item_limit: int = Field(0, ge=0, description="Gold purchases in the window; 0 = any")
+    admin_site_id: str = Field(
+        "",
+        pattern=r"^$|^[A-Za-z0-9_.@+-]{3,64}$",
+        description="Administrator that the seed keeps; empty = none",
+    )
+    admin_password: str = Field(
+        "", max_length=128, description="Their password, 12 characters or more", json_schema_extra=_SECRET
+    )
     minimum_age: int = Field(19, ge=0, description="Years of age for adult features")
     pool_size: int = Field(16, ge=1, le=100)
     mock_gateway: bool = Field(True, description="Answer gold-pack payments from the built-in gateway")
@@ -108,6 +118,14 @@ class Settings(BaseModel):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("is not a time zone of this machine") from error
         return value
+
+    @model_validator(mode="after")
+    def _names_a_whole_administrator(self) -> Self:
+        if bool(self.admin_site_id) != bool(self.admin_password):
+            raise ValueError("ADMIN_SITE_ID and ADMIN_PASSWORD are set together or not at all")
+        if 0 < len(self.admin_password) < _SHORTEST_ADMIN_PASSWORD:
+            raise ValueError(f"ADMIN_PASSWORD is shorter than {_SHORTEST_ADMIN_PASSWORD} characters")
+        return self
 
     @model_validator(mode="after")
     def _refuse_test_values_when_protected(self) -> Self:

@@ -21,6 +21,7 @@ def program_env(site: Site) -> dict[str, str]:
         **base_env(),
         "APP_ENV": site.env,
         **{key: site.secrets[key] for key in _GENERATED},
+        **_administrator(site),
         **site.settings,
         "PROTECTED": "1" if site.protected else "0",
         "DATABASE_URL": postgres.url(site),
@@ -31,6 +32,20 @@ def program_env(site: Site) -> dict[str, str]:
         "HTTP_PORT": str(site.ports["backend"]),
         "WORKER_HTTP_PORT": str(site.ports["worker"]),
     }
+
+
+def _administrator(site: Site) -> dict[str, str]:
+    """Return the administrator of scenarios and operators; a protected profile names its own or has none."""
+    if site.protected:
+        return {}
+    return {"ADMIN_SITE_ID": "ccops-admin", "ADMIN_PASSWORD": site.secrets["ADMIN_PASSWORD"]}
+
+
+def administrator(site: Site) -> dict[str, str]:
+    """Return the keys of stack.env that say who administers the backend; none when nobody does."""
+    env = program_env(site)
+    keys = ("ADMIN_SITE_ID", "ADMIN_PASSWORD")
+    return {f"CCOPS_{key}": env[key] for key in keys} if all(env.get(key) for key in keys) else {}
 
 
 def module(name: str, *args: str) -> tuple[str, ...]:

@@ -37,4 +37,5 @@ def stack_env(site: Site, names: Iterable[str]) -> Mapping[str, str]:
         "prometheus": ("CCOPS_PROMETHEUS_URL", prometheus.url),
     }
     chosen = set(names)
-    return {key: make(site) for name, (key, make) in makers.items() if name in chosen}
+    keys = {key: make(site) for name, (key, make) in makers.items() if name in chosen}
+    return keys | (backend.administrator(site) if "backend" in chosen else {})

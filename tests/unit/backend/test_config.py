@@ -104,3 +104,24 @@ def test_a_key_or_zone_that_cannot_be_used_stops_the_start_and_is_not_shown(name
         Settings.from_environ({name: value})
     assert name.lower() in str(caught.value)
     assert not value or value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("site_id", "password"),
+    [
+        ("operator", ""),
+        ("", "long-enough-password"),
+        ("operator", "eleven-char"),
+        ("a b", "long-enough-password"),
+    ],
+)
+def test_half_an_administrator_stops_the_start_and_is_not_shown(site_id: str, password: str):
+    with pytest.raises(ValidationError) as caught:
+        Settings.from_environ({"ADMIN_SITE_ID": site_id, "ADMIN_PASSWORD": password})
+    assert not password or password not in str(caught.value)
+
+
+def test_an_administrator_may_be_named_anywhere_also_where_it_is_protected():
+    own = {"ADMIN_SITE_ID": "operator", "ADMIN_PASSWORD": "long-enough-password"}
+    assert Settings.from_environ(_SAFE | own).admin_site_id == "operator"
+    assert "long-enough" not in str(Settings.model_json_schema())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
 from ccops.backend import db
-from ccops.backend.core import errors, handlers
+from ccops.backend.core import context, errors, handlers
 from ccops.backend.core.limits import MAX_BODY
 
 _BACKEND = Path(errors.__file__).parent.parent
@@ -117,7 +118,7 @@ async def _pieces(*parts: bytes):
         (asyncpg.DiskFullError, "STORE_UNAVAILABLE"),
         (asyncpg.CannotConnectNowError, "STORE_UNAVAILABLE"),
         (asyncpg.DeadlockDetectedError, "BUSY"),
-        (asyncpg.LockNotAvailableError, "IDEMPOTENCY_IN_PROGRESS"),
+        (asyncpg.LockNotAvailableError, "BUSY"),
         (asyncpg.NumericValueOutOfRangeError, "AMOUNT_OUT_OF_RANGE"),
         (asyncpg.CharacterNotInRepertoireError, "BAD_REQUEST"),
     ],
@@ -128,3 +129,14 @@ def test_what_the_database_may_say_any_day_is_never_a_500(
     with pytest.raises(errors.ApiError) as caught, db.translated():
         raise error("said")
     assert caught.value.code == code
+
+
+def test_a_lock_that_a_twin_may_hold_is_told_apart_by_the_key() -> None:
+    def wait_in_vain() -> str:
+        context.mark_keyed()
+        with pytest.raises(errors.ApiError) as caught, db.translated():
+            raise asyncpg.LockNotAvailableError("said")
+        return caught.value.code
+
+    assert copy_context().run(wait_in_vain) == "IDEMPOTENCY_IN_PROGRESS"
+    assert not context.is_keyed()

@@ -28,8 +28,10 @@ def keys(monkeypatch):
         monkeypatch.setattr(security, "settings", Settings(argon2_profile="test", **values))
         security._jwt_keys.cache_clear()
         security._pii_keys.cache_clear()
+        security._verified.cache_clear()
 
     yield use
+    security._verified.cache_clear()
     security._jwt_keys.cache_clear()
     security._pii_keys.cache_clear()
 

@@ -15,7 +15,10 @@ from ccops.stack.services.prometheus import INSTALL_LINE
 from ccops.stack.services.wheels import package_dir
 
 SECRETS = dict.fromkeys(
-    ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "CLICKHOUSE_PASSWORD", "JWT_KEYS", "WEBHOOK_SECRETS", "PII_KEYS"),
+    (
+        *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "CLICKHOUSE_PASSWORD", "JWT_KEYS", "WEBHOOK_SECRETS"),
+        *("PII_KEYS", "ADMIN_PASSWORD"),
+    ),
     "s3cret",
 )
 
@@ -89,6 +92,21 @@ def test_stack_env_names_only_the_services_that_were_asked_for(site: Site) -> No
         "CCOPS_REDIS_URL": "redis://:s3cret@127.0.0.1:20001/0",
         "CCOPS_KAFKA_BOOTSTRAP": "127.0.0.1:20002",
     }
+
+
+def test_stack_env_says_who_administers_an_unprotected_backend(site: Site, tmp_path: Path) -> None:
+    ports = dict.fromkeys(NEEDS, 20000)
+    own = {"ADMIN_SITE_ID": "operator", "ADMIN_PASSWORD": "a-secret-of-their-own"}
+    bare = Site("prod", tmp_path, ports, SECRETS, protected=True)
+    named = Site("prod", tmp_path, ports, SECRETS, own, protected=True)
+
+    def administrator(one: Site) -> dict[str, str]:
+        return {key: text for key, text in table.stack_env(one, ("backend",)).items() if "ADMIN" in key}
+
+    assert administrator(site) == {"CCOPS_ADMIN_SITE_ID": "ccops-admin", "CCOPS_ADMIN_PASSWORD": "s3cret"}
+    assert administrator(bare) == {}
+    assert "ADMIN_PASSWORD" not in table.build(bare, ("backend",))["backend"].env
+    assert administrator(named) == {f"CCOPS_{key}": text for key, text in own.items()}
 
 
 def test_private_files_are_private_from_the_first_byte(tmp_path: Path) -> None:

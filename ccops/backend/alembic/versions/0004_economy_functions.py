@@ -622,6 +622,182 @@ BEGIN
     old_client_seed := old.client_seed;
 END $$;
 """,
+    "42_crash_bet.sql": r"""
+-- The multiplier in hundredths `p_at`, growing as exp(growth * t) from the start of the round. The cap on the
+-- exponent only keeps a round that nobody ended for hours out of range errors: it lies far above any max_x100.
+CREATE OR REPLACE FUNCTION cc_crash_x100(p_round crash_rounds, p_at timestamptz)
+RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT floor(100 * exp(least(
+        (p_round.growth_e6 / 1e6)::float8 * extract(epoch FROM p_at - p_round.starts_at)::float8, 16)))::integer;
+$$;
+
+-- Return the round that takes bets now, opening the one that waits for a first bet. Share-locked until the
+-- bet commits: bettors do not wait for each other, the worker waits for them before it lets the round run.
+CREATE OR REPLACE FUNCTION cc_crash_betting(
+    p_public uuid, p_seed_hash text, p_seed_enc bytea, p_edge integer, p_max integer, p_growth integer,
+    p_betting_s integer
+) RETURNS crash_rounds LANGUAGE plpgsql AS $$
+DECLARE
+    r crash_rounds;
+BEGIN
+    FOR attempt IN 1..5 LOOP
+        UPDATE crash_rounds SET status = 'BETTING', opened_at = clock_timestamp(),
+                                starts_at = clock_timestamp() + make_interval(secs => p_betting_s)
+         WHERE status = 'WAITING'
+        RETURNING * INTO r;
+        IF FOUND THEN RETURN r; END IF;
+        SELECT * INTO r FROM crash_rounds WHERE status IN ('BETTING','RUNNING') FOR SHARE;
+        IF FOUND THEN
+            IF r.status <> 'BETTING' OR clock_timestamp() >= r.starts_at THEN
+                PERFORM cc_fail('ROUND_CLOSED');
+            END IF;
+            RETURN r;
+        END IF;
+        -- No round at all: the worker has not prepared one yet.
+        INSERT INTO crash_rounds (public_id, seed_hash, seed_enc, edge_bp, max_x100, growth_e6, status)
+        VALUES (p_public, p_seed_hash, p_seed_enc, p_edge, p_max, p_growth, 'WAITING')
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+    PERFORM cc_fail('ROUND_CLOSED');
+END $$;
+
+-- Bet in the round that takes bets. Lock order: idempotency row, wallet, round (shared by all, so last).
+CREATE OR REPLACE FUNCTION cc_crash_bet(
+    ctx jsonb, p_user bigint, p_bet bigint, p_auto integer, p_bet_id uuid, p_public uuid, p_seed_hash text,
+    p_seed_enc bytea, p_edge integer, p_max integer, p_growth integer, p_betting_s integer, p_key text,
+    p_hash bytea, OUT status integer, OUT body bytea, OUT replayed boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    post record;
+    act record;
+    r crash_rounds;
+BEGIN
+    SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'crash_bet', p_key, p_hash);
+    IF replayed THEN RETURN; END IF;
+    PERFORM cc_lock_wallet(p_user);
+    IF NOT EXISTS (SELECT 1 FROM users WHERE id = p_user AND age_verified_at IS NOT NULL) THEN
+        PERFORM cc_fail('AGE_VERIFICATION_REQUIRED');
+    END IF;
+    post := cc_post(ctx, p_user, -p_bet, 'house:crash', 'bet', 'crash', p_bet_id::text);
+    r := cc_crash_betting(p_public, p_seed_hash, p_seed_enc, p_edge, p_max, p_growth, p_betting_s);
+    IF EXISTS (SELECT 1 FROM crash_bets WHERE round_id = r.id AND user_id = p_user) THEN
+        PERFORM cc_fail('ALREADY_BET');
+    END IF;
+    INSERT INTO crash_bets (round_id, user_id, public_id, bet, auto_x100, status, trace_id)
+    VALUES (r.id, p_user, p_bet_id, p_bet, p_auto, 'OPEN', ctx->>'trace_id');
+    act := cc_action(ctx, p_user, NULL, 'CRASH_BET', jsonb_build_object(
+        'round_id', r.public_id, 'bet_id', p_bet_id, 'game', 'crash', 'bet', p_bet, 'auto_x100', p_auto), NULL);
+    PERFORM cc_emit_profile(ctx, p_user);
+    status := 201;
+    body := cc_answer(p_user, 'crash_bet', p_key, status, jsonb_build_object(
+        'round_id', r.public_id, 'server_seed_hash', r.seed_hash, 'bet_id', p_bet_id, 'bet', p_bet,
+        'auto_x100', p_auto, 'balance_after', post.balance, 'opened_at', r.opened_at,
+        'starts_at', r.starts_at, 'action_event_id', act.event_id));
+END $$;
+""",
+    "43_crash_settle.sql": r"""
+-- What has become of an open bet at `p_at`: a multiplier in hundredths = cashed out by itself, 0 = lost,
+-- NULL = still flying. p_crash is the round's crash point. A point of 1.00 crashes before anybody can leave,
+-- otherwise the multiplier may reach the point and not exceed it.
+CREATE OR REPLACE FUNCTION cc_crash_fate(p_round crash_rounds, p_bet crash_bets, p_crash integer, p_at timestamptz)
+RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN p_at < p_round.starts_at THEN NULL
+        WHEN p_crash = 100 THEN 0
+        WHEN p_bet.auto_x100 <= least(p_crash, cc_crash_x100(p_round, p_at)) THEN p_bet.auto_x100
+        WHEN cc_crash_x100(p_round, p_at) > p_crash THEN 0
+    END;
+$$;
+
+-- Close an open bet at p_x100 hundredths (0 = lost): status gate, payout, round record. The caller holds the
+-- wallet row, and every way to close a bet takes it first, so exactly one of them finds the bet open.
+CREATE OR REPLACE FUNCTION cc_crash_close(
+    ctx jsonb, p_user bigint, p_round crash_rounds, p_x100 integer, p_auto boolean, p_exp bigint,
+    p_levels bigint[], OUT payout bigint, OUT balance bigint, OUT event_id uuid, OUT level integer,
+    OUT exp bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    b crash_bets;
+    post record;
+    done record;
+    ledger_seq bigint;
+BEGIN
+    UPDATE crash_bets AS c
+       SET status = CASE WHEN p_x100 > 0 THEN 'CASHED' ELSE 'LOST' END, cashed_x100 = nullif(p_x100, 0),
+           payout = c.bet * p_x100 / 100, ended_at = clock_timestamp()
+     WHERE c.round_id = p_round.id AND c.user_id = p_user AND c.status = 'OPEN'
+    RETURNING * INTO b;
+    IF NOT FOUND THEN PERFORM cc_fail('ALREADY_CASHED'); END IF;
+    payout := b.payout;
+    IF payout > 0 THEN
+        post := cc_post(ctx, p_user, payout, 'house:crash', 'win', 'crash', b.public_id::text);
+        balance := post.balance;
+        ledger_seq := post.seq;
+    ELSE
+        SELECT w.gold INTO balance FROM wallets w WHERE w.user_id = p_user;
+    END IF;
+    done := cc_round_record(ctx, p_user, 'crash', b.public_id, b.bet, payout,
+        CASE WHEN payout > 0 THEN 'win' ELSE 'lose' END,
+        jsonb_build_object('crash_round', p_round.public_id, 'cashed_x100', b.cashed_x100, 'auto', p_auto),
+        p_round.id, p_round.seed_hash, balance, ledger_seq, 'crash_rounds', p_exp, p_levels);
+    event_id := done.event_id;
+    level := done.level;
+    exp := done.exp;
+END $$;
+
+-- Cash out now, by the database's clock at the moment this call arrives, whatever it waits for afterwards.
+CREATE OR REPLACE FUNCTION cc_crash_cashout(
+    ctx jsonb, p_user bigint, p_round bigint, p_crash integer, p_exp bigint, p_levels bigint[], p_key text,
+    p_hash bytea, OUT status integer, OUT body bytea, OUT replayed boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    arrived timestamptz := clock_timestamp();
+    r crash_rounds;
+    b crash_bets;
+    x100 integer;
+    by_itself boolean;
+    done record;
+BEGIN
+    SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'crash_cashout', p_key, p_hash);
+    IF replayed THEN RETURN; END IF;
+    PERFORM cc_lock_wallet(p_user);
+    SELECT * INTO r FROM crash_rounds WHERE id = p_round;
+    SELECT * INTO b FROM crash_bets WHERE round_id = p_round AND user_id = p_user;
+    IF b.status = 'CASHED' THEN PERFORM cc_fail('ALREADY_CASHED'); END IF;
+    IF b.status = 'LOST' THEN PERFORM cc_fail('CRASHED'); END IF;
+    IF b.status IS NULL OR arrived < r.starts_at THEN PERFORM cc_fail('ROUND_CLOSED'); END IF;
+    x100 := cc_crash_fate(r, b, p_crash, arrived);
+    IF x100 = 0 THEN PERFORM cc_fail('CRASHED'); END IF;
+    by_itself := x100 IS NOT NULL;
+    x100 := coalesce(x100, cc_crash_x100(r, arrived));
+    done := cc_crash_close(ctx, p_user, r, x100, by_itself, p_exp, p_levels);
+    status := 200;
+    body := cc_answer(p_user, 'crash_cashout', p_key, status, jsonb_build_object(
+        'round_id', r.public_id, 'bet_id', b.public_id, 'bet', b.bet, 'cashed_x100', x100, 'auto', by_itself,
+        'payout', done.payout, 'balance_after', done.balance, 'level', done.level, 'exp', done.exp,
+        'event_id', done.event_id));
+END $$;
+
+-- Settle one bet for which the time has come (the worker's half of the same gate): win, lose, or NULL when
+-- there is nothing to do.
+CREATE OR REPLACE FUNCTION cc_crash_settle(
+    ctx jsonb, p_user bigint, p_round bigint, p_crash integer, p_exp bigint, p_levels bigint[]
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    r crash_rounds;
+    b crash_bets;
+    x100 integer;
+BEGIN
+    PERFORM cc_lock_wallet(p_user);
+    SELECT * INTO r FROM crash_rounds WHERE id = p_round;
+    SELECT * INTO b FROM crash_bets WHERE round_id = p_round AND user_id = p_user AND status = 'OPEN';
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    x100 := cc_crash_fate(r, b, p_crash, clock_timestamp());
+    IF x100 IS NULL THEN RETURN NULL; END IF;
+    PERFORM cc_crash_close(ctx, p_user, r, x100, x100 > 0, p_exp, p_levels);
+    RETURN CASE WHEN x100 > 0 THEN 'win' ELSE 'lose' END;
+END $$;
+""",
     "50_buy.sql": r"""
 -- Tell the buyer and the shop topic what has become of a purchase.
 CREATE OR REPLACE FUNCTION cc_emit_purchase(

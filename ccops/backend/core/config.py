@@ -120,10 +120,9 @@ class Settings(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _names_a_whole_administrator(self) -> Self:
-        if bool(self.admin_site_id) != bool(self.admin_password):
-            raise ValueError("ADMIN_SITE_ID and ADMIN_PASSWORD are set together or not at all")
-        if 0 < len(self.admin_password) < _SHORTEST_ADMIN_PASSWORD:
+    def _gives_the_administrator_a_password(self) -> Self:
+        # A password alone names nobody: the stack makes one for whoever may want it.
+        if self.admin_site_id and len(self.admin_password) < _SHORTEST_ADMIN_PASSWORD:
             raise ValueError(f"ADMIN_PASSWORD is shorter than {_SHORTEST_ADMIN_PASSWORD} characters")
         return self
 

@@ -27,6 +27,7 @@ APP_ENV=dev
 GAME_TZ=Asia/Seoul
 UNLIMITED_INVITE_CODE=5858
 ARGON2_PROFILE=test
+LOCKOUT_IP_FAILURES=100000
 """
 _numbers = itertools.count(1)
 _HERE = Path(__file__).parent

@@ -34,9 +34,10 @@ def free_port() -> int:
 
 
 def secrets_of(profile: Profile) -> dict[str, str]:
-    """Return the generated secrets of a stack: keys of tokens, webhooks and personal data."""
+    """Return the generated keys of a stack: of tokens, webhooks and personal data."""
     lines = (profile.state_dir / "secrets.env").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    return {name: found[name] for name in ("JWT_KEYS", "WEBHOOK_SECRETS", "PII_KEYS")}
 
 
 @dataclass

@@ -5,9 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+
+from ccops.backend import rules
 
 Sql = Callable[..., list[dict]]
 INVARIANTS = Path(__file__).parents[4] / "ccops" / "backend" / "contract" / "invariants.sql"
@@ -49,6 +52,24 @@ def unlock(sql: Sql) -> Callable[..., None]:
         sql("SELECT cc_lock_wallet(%s), cc_achieve(%s::jsonb, %s, %s, %s)", user.id, CTX, user.id, metric, n)
 
     return count
+
+
+@pytest.fixture
+def claimed_on(sql: Sql) -> Callable[..., None]:
+    """`claimed_on(user, day)`: claim the daily streak as if it were `day`."""
+
+    def claim(user, day: date) -> None:
+        gold = list(rules.rewards().streak["DAILY"])
+        sql(
+            "SELECT cc_streak_claim(%s::jsonb, %s, 'DAILY', %s, %s, %s, 0, '{100}', NULL, NULL)",
+            CTX,
+            user.id,
+            day,
+            day - timedelta(days=1),
+            gold,
+        )
+
+    return claim
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_only_administrators_grant_and_only_to_users(account, admin, sql, code_o
 def test_a_wallet_that_would_overflow_is_refused_whole(account, admin, sql, ledger, code_of):
     user = account()
     sql(
-        'SELECT cc_post(\'{"env": "dev", "trace_id": "t", "request_id": "r"}\', %s, %s, \'mint:adjust\','
+        'SELECT cc_post(\'{"env": "dev", "trace_id": "t", "request_id": "r"}\', %s, %s, \'mint:signup\','
         " 'signup', 'test', 'a lot')",
         user.id,
         2**63 - 1 - 1010,

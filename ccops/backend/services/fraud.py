@@ -1,6 +1,7 @@
 """The fraud window: how many purchases one user may start in FRAUD_WINDOW_S seconds; a sliding log.
 
-The member of the log is the idempotency key: a retry is the same purchase and is counted once.
+The member of the log is the idempotency key with what it is for: a retry is the same purchase and is counted
+once. The key alone would let a refused purchase give back the place of another one under the same key.
 """
 
 from __future__ import annotations
@@ -48,13 +49,12 @@ class Slot:
     name: str
     member: str
     score: str
-    flow: str
 
 
-_NONE = Slot("", "", "", "")
+_NONE = Slot("", "", "")
 
 
-async def enter(user_id: int, *, payment: bool, scope: str, key: str) -> Slot:
+async def enter(user_id: int, *, payment: bool, scope: str, key: str, request_hash: bytes) -> Slot:
     """Take a place; raises ApiError FRAUD_WINDOW (with Retry-After) when the window is full.
 
     `payment` says which limit counts: of payments, or of purchases for gold. A repetition is never refused:
@@ -64,19 +64,20 @@ async def enter(user_id: int, *, payment: bool, scope: str, key: str) -> Slot:
     if limit == 0:
         return _NONE
     flow = "payment" if payment else "gold"
+    member = f"{scope}:{key}:{request_hash.hex()[:16]}"
     name = (FRAUD_BUY if payment else FRAUD_GOLD).pattern.format(user=user_id)
     answer: object = None
     # Fail open, for payments too: the window slows thieves down, but what keeps gold and money right is in
     # PostgreSQL; nobody's shop closes because a cache is away.
     async with best_effort("fraud window"):
         window = settings.fraud_window_s
-        answer = await _enter(keys=[name], args=[limit, window * 1_000, f"{scope}:{key}", window + 5])
+        answer = await _enter(keys=[name], args=[limit, window * 1_000, member, window + 5])
     if answer is None:
         metrics.fraud_unchecked.labels(flow).inc()
         return _NONE
     allowed, score, wait_ms = cast(tuple[int, str, int], answer)
     if allowed or await _is_known(user_id, scope, key):
-        return Slot(name, f"{scope}:{key}", score, flow)
+        return Slot(name, member, score)
     metrics.fraud_blocked.labels(flow).inc()
     raise ApiError("FRAUD_WINDOW", headers={"Retry-After": str(max(1, math.ceil(wait_ms / 1_000)))})
 
@@ -86,18 +87,6 @@ async def leave(slot: Slot) -> None:
     if slot.score:
         async with best_effort("fraud window"):
             await _leave(keys=[slot.name], args=[slot.member, slot.score])
-
-
-async def keep(slot: Slot) -> None:
-    """Make sure that a purchase which was made is counted.
-
-    One that found its key in the window did not take the place itself; whoever did may have been refused
-    meanwhile and have given it back, on purpose by sending each key twice.
-    """
-    if slot.name and not slot.score:
-        async with best_effort("fraud window"):
-            await _enter(keys=[slot.name], args=[1_000_000, settings.fraud_window_s * 1_000, slot.member,
-                                                 settings.fraud_window_s + 5])  # fmt: skip
 
 
 async def _is_known(user_id: int, scope: str, key: str) -> bool:

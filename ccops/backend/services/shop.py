@@ -49,9 +49,11 @@ _TELL_WITHIN_S = 1.0
 async def buy(user_id: int, wanted: BuyIn, idempotency: Idempotency) -> tuple[int, bytes, bool]:
     """Buy once a key: status, body bytes, replayed. A price in gold is paid now, in cents later."""
     key, product = cast(str, idempotency.key), wanted.product_id
+    request_hash = idempotency.hash("buy", product, wanted.quantity)
     offer = await shop_cache.offer_of(product)
+    payment = offer is not None and offer.payment
     try:
-        slot = await fraud.enter(user_id, payment=offer is not None and offer.payment, scope="buy", key=key)
+        slot = await fraud.enter(user_id, payment=payment, scope="buy", key=key, request_hash=request_hash)
     except ApiError as error:
         _count_refusal(offer, error.code)
         raise
@@ -68,7 +70,7 @@ async def buy(user_id: int, wanted: BuyIn, idempotency: Idempotency) -> tuple[in
                 provider=mock_gateway.PROVIDER,
                 receipt=secrets.token_urlsafe(24),
                 key=key,
-                request_hash=idempotency.hash("buy", product, wanted.quantity),
+                request_hash=request_hash,
             )
     except ApiError as error:
         _count_refusal(offer, error.code)
@@ -80,7 +82,6 @@ async def buy(user_id: int, wanted: BuyIn, idempotency: Idempotency) -> tuple[in
     if replayed:
         metrics.shop_idempotent_replay.labels("match").inc()
     else:
-        await fraud.keep(slot)
         _count_purchase(offer, status)
         await wake_relays()
     made = str(orjson.loads(body)["transaction_id"]) if replayed else str(transaction)

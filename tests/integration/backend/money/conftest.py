@@ -172,6 +172,27 @@ def admin(new_player: Callable[..., Player]) -> Player:
     return made
 
 
+@pytest.fixture(scope="session")
+def shelf(server: Server) -> None:
+    """Products of every kind and fate."""
+    server.sql(
+        """INSERT INTO battle_pass_seasons (id, title) VALUES ('T1', 'test'), ('T2', 'test')
+           ON CONFLICT DO NOTHING;
+           INSERT INTO products
+             (id, title, kind, price_gold, price_cents, gold_amount, min_rank, active, season) VALUES
+             ('PENNY',       'p', 'item',        1,    NULL, 0,   'STANDARD', true,  NULL),
+             ('VIP_ONLY',    'v', 'item',        1,    NULL, 0,   'VIP',      true,  NULL),
+             ('VIP_PACK',    'v', 'gold_pack',   NULL, 100,  100, 'VIP',      true,  NULL),
+             ('NO_LONGER',   'n', 'item',        1,    NULL, 0,   'STANDARD', false, NULL),
+             ('PRICELESS',   'p', 'item',        9000000000000000000, NULL, 0, 'STANDARD', true, NULL),
+             ('SEASON_PASS', 's', 'battle_pass', 500,  NULL, 0,   'STANDARD', true,  'T1'),
+             ('PAID_PASS',   's', 'battle_pass', NULL, 900,  0,   'STANDARD', true,  'T2'),
+             ('PAID_PASS_B', 's', 'battle_pass', NULL, 900,  50,  'STANDARD', true,  'T2'),
+             ('PAID_ITEM',   'i', 'item',        NULL, 300,  0,   'STANDARD', true,  NULL)
+           ON CONFLICT DO NOTHING"""
+    )
+
+
 @pytest.fixture
 def pending(player: Player) -> Callable[..., str]:
     """Make purchases of a provider that nobody answers for; returns their receipts."""

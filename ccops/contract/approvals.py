@@ -1,7 +1,8 @@
 """The file of approved breaks: who answers for each, why, and until when.
 
 An approval names a fingerprint, so that it holds for one meaning and not for whatever happens to be worded
-alike. It ends by itself: what was approved forever would hide the next break of the same place.
+alike. It ends by itself: what was approved forever would hide the next break of the same place. OpenAPI and
+events are compared by two commands, and have a section each: one command must not call the other's stale.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from ccops.core.errors import UsageError
 DEFAULT = Path("contract") / "approvals.yml"
 _KEYS = ("fingerprint", "owner", "reason", "expires")
 _NOTE = "change"
+SECTIONS = ("openapi", "events")
 _HEAD = """\
 # Contract breaks that somebody answers for. `ccops openapi approve` writes here; a stale entry is reported.
 """
 
 
-def read_approvals(path: Path, *, required: bool = False) -> tuple[Approval, ...]:
-    """Return the approvals of a file; none when it is not there and not `required`.
+def read_approvals(path: Path, section: str, *, required: bool = False) -> tuple[Approval, ...]:
+    """Return the approvals of one section; none when the file is not there and not `required`.
 
     Raises UsageError that lists everything wrong with the file at once.
     """
-    return tuple(_approval(entry) for entry in _entries(path, required=required))
+    return tuple(_approval(entry) for entry in _read(path, required=required).get(section, ()))
 
 
 def approve(
@@ -76,23 +78,17 @@ def chosen(findings: Iterable[Finding], fingerprints: Sequence[str]) -> list[Fin
     return found
 
 
-def render(path: Path, added: Sequence[Approval], notes: Mapping[str, str]) -> str:
-    """Return the file's text with `added` in it; one with the same fingerprint is renewed."""
+def render(path: Path, added: Mapping[str, Sequence[Approval]], notes: Mapping[str, str]) -> str:
+    """Return the file's text with `added` (section -> approvals); one of the same fingerprint is renewed."""
     import yaml
 
-    kept = [entry for entry in _entries(path) if entry["fingerprint"] not in {a.fingerprint for a in added}]
-    fresh = [
-        {
-            "fingerprint": one.fingerprint,
-            _NOTE: notes.get(one.fingerprint, ""),
-            "owner": one.owner,
-            "reason": one.reason,
-            "expires": one.expires.isoformat(),
-        }
-        for one in added
-    ]
-    body = yaml.safe_dump({"approvals": [*kept, *fresh]}, sort_keys=False, allow_unicode=True, width=110)
-    return f"{_HEAD}{body}"
+    whole = _read(path)
+    for section, approvals in added.items():
+        fresh = {one.fingerprint: _entry(one, notes.get(one.fingerprint, "")) for one in approvals}
+        kept = [entry for entry in whole.get(section, []) if entry["fingerprint"] not in fresh]
+        whole[section] = [*kept, *fresh.values()]
+    body = {section: whole[section] for section in SECTIONS if whole.get(section)}
+    return f"{_HEAD}{yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)}"
 
 
 def write(path: Path, text: str) -> None:
@@ -103,7 +99,7 @@ def write(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _entries(path: Path, *, required: bool = False) -> list[dict[str, str]]:
+def _read(path: Path, *, required: bool = False) -> dict[str, list[dict[str, str]]]:
     if not path.is_file():
         if required:
             raise UsageError(
@@ -112,18 +108,41 @@ def _entries(path: Path, *, required: bool = False) -> list[dict[str, str]]:
                 evidence="it was named, so that going on without it would be a guess",
                 next_step="leave --approvals out, or name the file",
             )
-        return []
-    data = parse(path.read_bytes() or b"{}", str(path))
-    raw = data.get("approvals") if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or set(data) - {"approvals"} or not isinstance(raw or [], list):
-        raise _invalid(path, ["expected one key, `approvals`, with a list"])
-    entries = raw if isinstance(raw, list) else []
-    problems = [f"entry {number}: {what}" for number, one in enumerate(entries, 1) for what in _problems(one)]
-    seen = [one["fingerprint"] for one in entries if isinstance(one, dict) and "fingerprint" in one]
-    problems += [f"{text} is there twice" for text in sorted({str(t) for t in seen if seen.count(t) > 1})]
+        return {}
+    content = path.read_bytes()
+    data = parse(content, str(path)) if content.strip() else {}
+    if data is None:  # comments only
+        data = {}
+    if not isinstance(data, Mapping) or set(data) - set(SECTIONS):
+        raise _invalid(path, [f"expected the sections {' and '.join(SECTIONS)}, each a list"])
+    problems: list[str] = []
+    found = {section: _section(data.get(section), section, problems) for section in SECTIONS}
     if problems:
         raise _invalid(path, problems)
-    return [{str(key): str(value) for key, value in one.items()} for one in entries]
+    return found
+
+
+def _section(raw: object, section: str, problems: list[str]) -> list[dict[str, str]]:
+    if raw is not None and not isinstance(raw, list):
+        problems.append(f"{section} is no list")
+    entries = raw if isinstance(raw, list) else []
+    for number, one in enumerate(entries, 1):
+        problems += [f"{section} {number}: {what}" for what in _problems(one)]
+    seen = [str(one["fingerprint"]) for one in entries if isinstance(one, dict) and "fingerprint" in one]
+    problems += [
+        f"{section}: {text} is there twice" for text in sorted({t for t in seen if seen.count(t) > 1})
+    ]
+    return [{str(key): str(value) for key, value in one.items()} for one in entries if isinstance(one, dict)]
+
+
+def _entry(one: Approval, note: str) -> dict[str, str]:
+    return {
+        "fingerprint": one.fingerprint,
+        _NOTE: note,
+        "owner": one.owner,
+        "reason": one.reason,
+        "expires": one.expires.isoformat(),
+    }
 
 
 def _problems(entry: object) -> list[str]:

@@ -42,7 +42,10 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a command found or did. `text` draws the human form; `data` is the machine form."""
+    """What a command found or did. `text` draws the human form; `data` is the machine form.
+
+    `markdown` replaces the general markdown, for what is made to be read on a pull request.
+    """
 
     schema: str
     data: object
@@ -53,6 +56,7 @@ class Report:
     duration_ms: int = 0
     text: Callable[[Console], None] | None = None
     masker: Masker = field(default_factory=Masker)
+    markdown: str = ""
 
 
 def envelope(report: Report) -> dict[str, object]:
@@ -104,7 +108,7 @@ def write(report: Report, output: Output, stream: TextIO | None = None) -> None:
             yaml.safe_dump(json.loads(json.dumps(plain, default=str)), allow_unicode=True, sort_keys=False)
         )
     else:
-        stream.write(_markdown(report, plain))
+        stream.write(report.masker.text(report.markdown) or _markdown(report, plain))
     stream.flush()
 
 

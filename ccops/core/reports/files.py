@@ -20,7 +20,7 @@ def parts_of(spec: str, kinds: Sequence[str]) -> tuple[str, str]:
             next_step="--report junit=report.xml",
         )
     if path != "-":
-        _check_writable(Path(path).resolve())
+        check_writable(Path(path).resolve())
     return kind, path
 
 
@@ -61,7 +61,8 @@ def lost(path: str, error: OSError) -> Degraded:
     )
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
+    """Raise UsageError when a file can't be written there; one that is not there yet is not left behind."""
     if not path.parent.is_dir():
         raise UsageError(
             "REPORT_FOLDER",

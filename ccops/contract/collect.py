@@ -1,0 +1,217 @@
+"""Turn differences into findings: name them, find their witness, and say each physical one once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from ccops.contract import codes
+from ccops.contract.load import Document
+from ccops.contract.model import Direction, Finding, Level, Policy, Side, Verdict, Witness
+from ccops.contract.normalise import Source, Sub, frozen
+from ccops.contract.relate import Change, Core, Path, Relation, json_path
+from ccops.contract.search import Search
+
+_NAMED = frozenset({"property", "required", "mutability", "renamed-property", "default", "deprecation"})
+
+
+@dataclass(slots=True)
+class _Group:
+    finding: Finding
+    places: dict[str, str] = field(default_factory=dict)  # operation -> path in its payload
+
+
+class Collector:
+    """Everything one comparison finds."""
+
+    def __init__(self, old: Document, new: Document, policy: Policy) -> None:
+        self.old, self.new, self.policy = old, new, policy
+        self.operations = self.schemas = self.timeouts = 0
+        self._sources: dict[Direction, tuple[Source, Source]] = {}
+        self._relations: dict[tuple[Direction, bool], tuple[Relation, Search]] = {}
+        self._groups: dict[tuple[str, ...], _Group] = {}
+        self._by_core: dict[tuple[int, str], tuple[Core, tuple[str, ...]]] = {}
+
+    @property
+    def pairs(self) -> int:
+        """Return how many pairs of schemas were compared."""
+        return sum(relation.pairs for relation, _ in self._relations.values())
+
+    def sources(self, direction: Direction = Direction.REQUEST) -> tuple[Source, Source]:
+        """Return both documents, read in a direction."""
+        if direction not in self._sources:
+            self._sources[direction] = Source(self.old, direction), Source(self.new, direction)
+        return self._sources[direction]
+
+    def relation(self, direction: Direction, *, wire: bool = False) -> tuple[Relation, Search]:
+        """Return the relation (and its search) of a direction, made once."""
+        if (direction, wire) not in self._relations:
+            relation = Relation(*self.sources(direction), direction, wire=wire)
+            self._relations[direction, wire] = relation, Search(relation, self.policy.witness_ms)
+        return self._relations[direction, wire]
+
+    def schema(
+        self, operation: str, place: str, direction: Direction, old: Sub, new: Sub, *, wire: bool = False, name: str = ""
+    ) -> bool:
+        """Compare two schemas where `operation` uses them. Returns whether anything differs."""
+        relation, search = self.relation(direction, wire=wire)
+        self.schemas += 1
+        changes = relation.changes(old, new)
+        for change in changes:
+            self._change(operation, place, name, change, (old, new), search)
+        return bool(changes)
+
+    def add(
+        self, code: str, operation: str, verdict: Verdict, at: tuple[str, str], *, old: object = None, new: object = None,
+        message: str, reason: str, witness: Witness | None = None, direction: Direction | None = None,
+        path: str = "", level: Level | None = None, alias: str | None = None,
+    ) -> None:  # fmt: skip
+        """Note a finding that is not about a payload's schema. `at`: pointers, old and new ("" for none)."""
+        entry = codes.structural()[code]
+        made = Finding(
+            code, entry.alias if alias is None else alias, codes.default_level(verdict) if level is None else level,
+            verdict, direction or entry.direction, operation, at[1] or at[0], Side.NEW if at[1] else Side.OLD,
+            old, new, message, reason, "", witness, (self.new if at[1] else self.old).name, path,
+        )  # fmt: skip
+        self._put((code, *at, operation, frozen(old), frozen(new)), made, operation, path)
+
+    def findings(self) -> list[Finding]:
+        """Return what was found, with the operations that share a change, and semantic fingerprints."""
+        result = []
+        for group in self._groups.values():
+            also = tuple(one for one in group.places if one != group.finding.operation)
+            result.append(_stamped(group.finding, also, group.places))
+        return result
+
+    def _put(self, key: tuple[str, ...], finding: Finding, operation: str, path: str) -> None:
+        group = self._groups.setdefault(key, _Group(finding))
+        group.places.setdefault(operation, path)
+
+    def _change(
+        self, operation: str, place: str, name: str, change: Change, root: tuple[Sub, Sub], search: Search
+    ) -> None:
+        path, core = change
+        spot = _spot(place, path)
+        known = self._by_core.get((id(core), spot))
+        shown = _path(path, core)
+        if known is not None:
+            self._put(known[1], self._groups[known[1]].finding, operation, shown)
+            return
+        side = Side.OLD if core.action == "removed" else Side.NEW
+        at = core.old_at if side is Side.OLD else core.new_at
+        required = _required(core)
+        direction = search.relation.direction
+        code = codes.code_of(core.kind, core.action, direction, required)
+        key = (code, spot, core.old_at, core.new_at, frozen(core.old), frozen(core.new))
+        if key not in self._groups:
+            verdict, level, witness, reason = self._judged(core, path, root, search)
+            document = self.old if side is Side.OLD else self.new
+            made = Finding(
+                code, codes.alias_of(core.kind, core.action, direction, spot, required), level, verdict, direction,
+                operation, at, side, core.old, core.new, _message(core, name or place, shown), reason, "", witness,
+                document.name, shown,
+            )  # fmt: skip
+            self._put(key, made, operation, shown)
+        self._put(key, self._groups[key].finding, operation, shown)
+        self._by_core[id(core), spot] = core, key
+
+    def _judged(
+        self, core: Core, path: Path, root: tuple[Sub, Sub], search: Search
+    ) -> tuple[Verdict, Level, Witness | None, str]:
+        if core.kind == "property" and core.action == "added-to-closed":
+            level = self.policy.closed_clients
+            found = search.local(core)
+            witness = search.whole(core, path, root, found)
+            verdict = Verdict.REFUTED if witness else Verdict.UNKNOWN
+            return verdict, level, witness, f"{core.reason}; policy closed_clients says {level.name}"
+        if core.soft:
+            return Verdict.UNKNOWN, Level.WARN, None, core.reason
+        if not core.open:
+            return Verdict.PROVED, Level.INFO, None, core.reason or _PROOF[search.relation.direction]
+        found = search.local(core)
+        witness = search.whole(core, path, root, found)
+        if witness is None:
+            self.timeouts += found.timed_out
+            return Verdict.UNKNOWN, Level.WARN, None, found.reason
+        return Verdict.REFUTED, Level.ERR, witness, witness.note
+
+
+_PROOF = {
+    Direction.REQUEST: "everything the old document allowed is still taken",
+    Direction.RESPONSE: "everything that may be sent now was allowed before",
+    Direction.NONE: "",
+}
+
+
+def _spot(place: str, path: Path) -> str:
+    """Return what oasdiff calls the place."""
+    inside = any(step[0] in {"property", "extra", "pattern"} for step in path)
+    if place == "parameter":
+        return "parameter-property" if inside else "parameter"
+    return place if place == "header" else "property" if inside or path else "body"
+
+
+def _path(path: Path, core: Core) -> str:
+    if core.kind in _NAMED and core.name:
+        named = str(core.old) if core.kind == "renamed-property" else core.name
+        return json_path((*path, ("property", named)))
+    return json_path(path)
+
+
+def _required(core: Core) -> bool | None:
+    for held in (core.old, core.new):
+        if core.kind in {"property", "mutability"} and isinstance(held, dict):
+            return bool(held.get("required"))
+    return None
+
+
+def _message(core: Core, place: str, shown: str) -> str:
+    label = codes.KINDS[core.kind][0] if core.kind in codes.KINDS else core.kind
+    where = f"{place} {shown}" if shown != "$" else place
+    old, new = _short(core.old), _short(core.new)
+    match core.kind, core.action:
+        case "property", "added" | "added-to-closed":
+            return f"{where}: new {'required' if _required(core) else 'optional'} property"
+        case "property", _:
+            return f"{where}: {'required' if _required(core) else 'optional'} property removed"
+        case "renamed-property", _:
+            return f"{where}: property renamed to {core.new}"
+        case "required", action:
+            return f"{where}: became {'required' if action == 'added' else 'optional'}"
+        case "nullable", action:
+            return f"{where}: {'may be null now' if action == 'added' else 'may not be null any more'}"
+        case "mutability", action:
+            word = "readOnly" if core.open or core.soft else "visible"
+            return f"{where}: {'came into' if action == 'added' else 'left'} this direction ({word})"
+        case "enum-value", action:
+            return f"{where}: {label} {action}: {old if action == 'removed' else new}"
+        case _, "added" if core.new is not None:
+            return f"{where}: {label} added: {new}"
+        case _, "removed" if core.old is not None:
+            return f"{where}: {label} removed: {old}"
+        case _, action if core.old is None and core.new is None:
+            return f"{where}: {label} {action}"
+        case _, action:
+            return f"{where}: {label} {action}: {old} -> {new}"
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _stamped(finding: Finding, also: tuple[str, ...], places: dict[str, str]) -> Finding:
+    """Return a finding with its other operations and its fingerprint.
+
+    The fingerprint holds what the change is, and where it is by method, template and path in the payload: not
+    the words of a message, nor the names of components, so that rewording and refactoring keep approvals.
+    """
+    from dataclasses import replace
+
+    parts = [
+        finding.code, finding.direction.value, frozen(finding.old), frozen(finding.new),
+        *sorted(f"{operation} {path}" for operation, path in places.items()),
+    ]  # fmt: skip
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return replace(finding, also=also, fingerprint=digest)

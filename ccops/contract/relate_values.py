@@ -1,0 +1,240 @@
+"""Types, enumerations, bounds and texts: keywords that look at one value."""
+
+from __future__ import annotations
+
+from ccops.contract.formats import IGNORED, INT32, TEXT
+from ccops.contract.normalise import ALL_TYPES, NUMBERS, Schema, frozen
+from ccops.contract.relate import Node, numeric, untyped
+
+# key, kind, whose type, upper bound, JSON Schema keyword
+_BOUNDS = (
+    ("low", "minimum", "number", False, "minimum"),
+    ("high", "maximum", "number", True, "maximum"),
+    ("minLength", "min-length", "string", False, "minLength"),
+    ("maxLength", "max-length", "string", True, "maxLength"),
+    ("minItems", "min-items", "array", False, "minItems"),
+    ("maxItems", "max-items", "array", True, "maxItems"),
+    ("minProperties", "min-properties", "object", False, "minProperties"),
+    ("maxProperties", "max-properties", "object", True, "maxProperties"),
+)
+_TEXTUAL = frozenset({"integer", "number", "boolean"})
+
+
+def types(node: Node) -> None:
+    """Note types that came or went; null on its own is a finding on its own."""
+    old, new = node.a.types, node.b.types
+    if old == new or node.sup.types == ALL_TYPES == node.sub.types:
+        return
+    missing = {one for one in node.sub.types if not _takes(node, one)}
+    split = not untyped(node.a) and not untyped(node.b) and ("null" in old) != ("null" in new)
+    if split:
+        action = "added" if "null" in new else "removed"
+        node.emit(
+            "nullable", action, "null" in old, "null" in new, key="type", keyword="type",
+            open_="null" in missing, seeds=(None,), blame="type enum const",
+        )  # fmt: skip
+        old, new, missing = old - {"null"}, new - {"null"}, missing - {"null"}
+        if old == new or not old or not new:
+            return
+    action = "widened" if _within(old, new) else "narrowed" if _within(new, old) else "changed"
+    node.emit(
+        "type", action, _names(node.a, old), _names(node.b, new), key="type", keyword="type",
+        open_=bool(missing), blame="type enum const format",
+    )  # fmt: skip
+
+
+def _takes(node: Node, kind: str) -> bool:
+    """Return whether the reader takes values of a type; on the wire a free text takes numbers too."""
+    sup = node.sup
+    if kind in sup.types or (kind == "integer" and "number" in sup.types):
+        return True
+    if not node.relation.wire or "string" not in sup.types or kind not in _TEXTUAL:
+        return False
+    return not any(key in sup.keys for key in ("minLength", "maxLength", "patterns", "format", "enum"))
+
+
+def _within(one: frozenset[str], two: frozenset[str]) -> bool:
+    return all(kind in two or (kind == "integer" and "number" in two) for kind in one)
+
+
+def _names(schema: Schema, kinds: frozenset[str]) -> object:
+    names = sorted(kinds)
+    return "any" if schema.types == ALL_TYPES else names[0] if len(names) == 1 else names
+
+
+def values(node: Node) -> None:
+    """Note values that joined or left an enumeration."""
+    old, new = node.both("enum")
+    if not isinstance(old, list) and not isinstance(new, list):
+        return
+    if not isinstance(old, list) or not isinstance(new, list):
+        kind = "const" if len(old or new or ()) == 1 else "enum"  # type: ignore[arg-type]
+        action = "added" if isinstance(new, list) else "removed"
+        closed = node.sup.keys.get("enum") is not None
+        node.emit(kind, action, old, new, key="enum", keyword="enum", open_=closed, blame="enum const")
+        return
+    known = [{frozen(one) for one in side} for side in (old, new)]
+    gone = [one for one in old if frozen(one) not in known[1] and one is not None]
+    come = [one for one in new if frozen(one) not in known[0] and one is not None]
+    if node.relation.wire:
+        texts = [{str(one) for one in side} for side in (old, new)]
+        gone, come = [x for x in gone if str(x) not in texts[1]], [x for x in come if str(x) not in texts[0]]
+    request = node.relation.request
+    if len(old) == len(new) == 1 and gone and come:
+        node.emit(
+            "const", "changed", old[0], new[0], key="enum", keyword="enum", open_=True,
+            seeds=(node.sub.keys["enum"][0],), blame="enum const type",  # type: ignore[index]
+        )  # fmt: skip
+        return
+    if gone:
+        node.emit(
+            "enum-value", "removed", gone, None, key="enum", keyword="enum", open_=request,
+            seeds=tuple(gone), blame="enum const type",
+        )  # fmt: skip
+    if come:
+        node.emit(
+            "enum-value", "added", None, come, key="enum", keyword="enum", open_=not request,
+            seeds=tuple(come), blame="enum const type",
+        )  # fmt: skip
+
+
+def bounds(node: Node) -> None:
+    """Note bounds that were moved, set or dropped."""
+    for key, kind, owner, upper, keyword in _BOUNDS:
+        wanted = numeric(node.common) if owner == "number" else owner in node.common
+        old, new = node.both(key)
+        if not wanted or old == new:
+            continue
+        sub, sup = (old, new) if node.relation.request else (new, old)
+        action = (
+            "added"
+            if old is None
+            else "removed"
+            if new is None
+            else "increased"
+            if _above(old, new)
+            else "decreased"
+        )
+        node.emit(
+            kind, action, _shown(old), _shown(new), key=key, keyword=_spelled(node, key, keyword),
+            open_=not _tight(sub, sup, upper), blame=_refusers(keyword),
+        )  # fmt: skip
+    old, new = node.both("multipleOf")
+    if numeric(node.common) and old != new:
+        action = "added" if old is None else "removed" if new is None else "changed"
+        node.emit(
+            "multiple-of", action, old, new, key="multipleOf", keyword="multipleOf",
+            open_=not _divides(node), blame="multipleOf",
+        )  # fmt: skip
+    old, new = node.both("uniqueItems")
+    if "array" in node.common and old != new:
+        node.emit(
+            "unique-items", "added" if new else "removed", bool(old), bool(new), key="uniqueItems",
+            keyword="uniqueItems", open_=bool(node.sup.keys.get("uniqueItems")), blame="uniqueItems",
+        )  # fmt: skip
+
+
+def _spelled(node: Node, key: str, keyword: str) -> str:
+    """Return the keyword as the new document (or the old one) writes it."""
+    for side in (node.b, node.a):
+        bound = side.keys.get(key)
+        if isinstance(bound, tuple) and isinstance(side.raw, dict) and keyword not in side.raw:
+            return keyword.replace("m", "exclusiveM", 1)
+    return keyword
+
+
+def _refusers(keyword: str) -> str:
+    return f"{keyword} exclusive{keyword[0].upper()}{keyword[1:]} enum const format"
+
+
+def _above(old: object, new: object) -> bool:
+    return new > old  # type: ignore[operator]  # ints, or (value, exclusive)
+
+
+def _shown(bound: object) -> object:
+    if isinstance(bound, tuple):
+        return {"exclusive": bound[0]} if bound[1] else bound[0]
+    return bound
+
+
+def _tight(sub: object, sup: object, upper: bool) -> bool:
+    """Return whether the writer's bound is at least as tight as the reader's."""
+    if sup is None:
+        return True
+    if sub is None:
+        return False
+    if isinstance(sub, tuple) and isinstance(sup, tuple):
+        if sub[0] == sup[0]:
+            return bool(sub[1] >= sup[1])
+        return bool(sub[0] < sup[0]) if upper else bool(sub[0] > sup[0])
+    return sub <= sup if upper else sub >= sup  # type: ignore[operator]
+
+
+def _divides(node: Node) -> bool:
+    sub, sup = node.sub.keys.get("multipleOf"), node.sup.keys.get("multipleOf")
+    if sup is None:
+        return True
+    if not node.sub.types & {"number"} and sup == 1:
+        return True
+    return isinstance(sub, int) and isinstance(sup, int) and sub % sup == 0
+
+
+def texts(node: Node) -> None:
+    """Note patterns, formats and encodings."""
+    if "string" in node.common:
+        _patterns(node)
+        for key, kind in (
+            ("contentEncoding", "content-encoding"),
+            ("contentMediaType", "content-media-type"),
+        ):
+            old, new = node.both(key)
+            if old != new:
+                action = "added" if old is None else "removed" if new is None else "changed"
+                node.emit(
+                    kind, action, old, new, key=key, keyword=key, open_=True,
+                    reason="what is inside the text is no matter of its value set",
+                )  # fmt: skip
+    _formats(node)
+
+
+def _patterns(node: Node) -> None:
+    old, new = node.both("patterns")
+    if old == new:
+        return
+    sub, sup = (old, new) if node.relation.request else (new, old)
+    implied = not sup or (isinstance(sub, frozenset) and isinstance(sup, frozenset) and sup <= sub)
+    action = "added" if not old else "removed" if not new else "changed"
+    node.emit(
+        "pattern", action, _text(old), _text(new), key="patterns", keyword="pattern", open_=not implied,
+        blame="pattern enum const format",
+    )  # fmt: skip
+
+
+def _text(patterns: object) -> object:
+    listed = sorted(patterns) if isinstance(patterns, frozenset) else []
+    return listed[0] if len(listed) == 1 else listed or None
+
+
+def _formats(node: Node) -> None:
+    old, new = (None if one in IGNORED else one for one in node.both("format"))
+    if old == new or not ("string" in node.common or numeric(node.common)):
+        return
+    sub, sup = (old, new) if node.relation.request else (new, old)
+    action = "added" if old is None else "removed" if new is None else "changed"
+    reason = (
+        ""
+        if sup is None or sup in TEXT or sup == "int32"
+        else f"the format {sup!s:.40} can't be checked here"
+    )
+    node.emit(
+        "format", action, old, new, key="format", keyword="format",
+        open_=sup is not None and not _ranged(node, sup), reason=reason, blame="format enum const",
+    )  # fmt: skip
+
+
+def _ranged(node: Node, wanted: object) -> bool:
+    """Return whether the writer's bounds keep its integers within 32 bits."""
+    low, high = node.sub.keys.get("low"), node.sub.keys.get("high")
+    if wanted != "int32" or not isinstance(low, tuple) or not isinstance(high, tuple):
+        return False
+    return bool(low[0] >= INT32[0] and high[0] <= INT32[1] and not node.sub.types & (NUMBERS - {"integer"}))

@@ -1,0 +1,303 @@
+"""The life of holds: a model in Python against the SQL functions, in transactions that are rolled back.
+
+The database's clock stands still in a transaction, so time passes by moving a hold's expiry into the past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+USERS, GOLD, PRICE, CENTS, CREDITS, HOLD_S = 3, 1_000, 400, 500, 70, 60
+CONTEXT = '{"trace_id": "machine", "request_id": "machine", "env": "dev"}'
+users = st.integers(0, USERS - 1)
+shops = st.sampled_from(["gold", "cents"])
+
+
+@dataclass
+class Hold:
+    """What the model knows of one hold."""
+
+    user: int
+    status: str = "HELD"
+    late: bool = False  # past its expiry, though nobody has ended it
+    tx: str | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.status == "HELD" and not self.late
+
+
+@dataclass
+class Shop:
+    """What the model knows of one package."""
+
+    name: str
+    total: int
+    limit: int
+    holds: dict[str, Hold] = field(default_factory=dict)
+
+    def counted(self, *states: str, user: int | None = None) -> int:
+        mine = [hold for hold in self.holds.values() if user in {None, hold.user}]
+        return sum(hold.status in states for hold in mine)
+
+    @property
+    def full(self) -> bool:
+        return self.counted("HELD", "CAPTURED") >= self.total
+
+    def held_by(self, user: int) -> str | None:
+        return next((i for i, h in self.holds.items() if h.user == user and h.status == "HELD"), None)
+
+    def refusal(self, user: int) -> str | None:
+        """Return why this user can't get one more now."""
+        if self.full:
+            return "SOLD_OUT"
+        return "LIMIT_REACHED" if self.counted("HELD", "CAPTURED", user=user) >= self.limit else None
+
+
+@dataclass
+class Payment:
+    """What the model knows of one purchase that waits for its provider."""
+
+    user: int
+    hold: str
+    receipt: str
+    status: str = "PENDING"
+
+
+class HoldMachine(RuleBasedStateMachine):
+    """Every step is done to the database and to the model; both must agree on answer and state."""
+
+    ground = None  # set by the test
+    payments = Bundle("payments")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids = [self.ground.user(GOLD) for _ in range(USERS)]
+        self.gold = [GOLD] * USERS
+        self.shops = {"gold": self._shop("gold", 3, 2), "cents": self._shop("cents", 1, 1)}
+        self.paid: dict[str, Payment] = {}
+
+    def _shop(self, kind: str, total: int, limit: int) -> Shop:
+        name = f"M{uuid4().hex[:10]}"
+        gold, cents = (PRICE, None) if kind == "gold" else (None, CENTS)
+        self.ground.conn.execute(
+            "INSERT INTO products (id, title, kind, price_gold, price_cents, gold_amount)"
+            " VALUES (%s, 'm', 'limited', %s, %s, %s)",
+            (name, gold, cents, CREDITS if cents else 0),
+        )
+        self.ground.conn.execute(
+            "INSERT INTO limited_packages (id, product_id, stock_total, per_user_limit)"
+            " VALUES (%s, %s, %s, %s)",
+            (name, name, total, limit),
+        )
+        return Shop(name, total, limit)
+
+    def teardown(self) -> None:
+        try:
+            assert self.ground.broken() == []
+        finally:
+            self.ground.rollback()
+
+    def _end_late(self, shop: Shop, user: int) -> None:
+        """A user's own call ends their expired hold."""
+        held = shop.held_by(user)
+        if held and shop.holds[held].late:
+            shop.holds[held].status = "EXPIRED"
+
+    @rule(user=users, kind=shops)
+    def hold(self, user: int, kind: str) -> None:
+        shop, new = self.shops[kind], str(uuid4())
+        held = shop.held_by(user)
+        late = held if held and shop.holds[held].late else None
+        if late:
+            shop.holds[late].status = "EXPIRED"  # undone below when the call is refused
+        wanted = "ALREADY_HELD" if held and not late else shop.refusal(user)
+        got = self.ground.call(
+            "SELECT * FROM cc_limited_hold(%s, %s, %s, %s)", self.ids[user], shop.name, new, HOLD_S
+        )
+        if wanted:
+            assert got == wanted
+            if late:
+                shop.holds[late].status = "HELD"
+            return
+        assert isinstance(got, dict), got
+        shop.holds[new] = Hold(user)
+        assert got["stock_left"] == shop.total - shop.counted("HELD", "CAPTURED")
+
+    @rule(user=users, kind=shops)
+    def release(self, user: int, kind: str) -> None:
+        shop = self.shops[kind]
+        held = shop.held_by(user)
+        live = bool(held and shop.holds[held].live)
+        got = self.ground.call("SELECT cc_limited_release(%s, %s) AS done", self.ids[user], shop.name)
+        assert got == {"done": live}
+        self._end_late(shop, user)
+        if live:
+            shop.holds[held].status = "RELEASED"
+
+    @rule(user=users, kind=shops)
+    def time_passes(self, user: int, kind: str) -> None:
+        shop = self.shops[kind]
+        held = shop.held_by(user)
+        if held:
+            self.ground.conn.execute("UPDATE limited_holds SET expires_at = now() WHERE id = %s", (held,))
+            shop.holds[held].late = True
+
+    @rule(tx=payments)
+    def the_payment_takes_long(self, tx: str) -> None:
+        hold = self.shops["cents"].holds[self.paid[tx].hold]
+        if hold.status == "HELD":
+            self.time_passes(hold.user, "cents")
+
+    @rule(batch=st.sampled_from([1, 100]))
+    def sweep(self, batch: int) -> None:
+        late = {i for s in self.shops.values() for i, h in s.holds.items() if h.status == "HELD" and h.late}
+        rows = self.ground.all("SELECT hold_id::text, shop_tx_id::text FROM cc_limited_expire(%s)", batch)
+        assert len(rows) == min(batch, len(late))
+        assert {row["hold_id"] for row in rows} <= late
+        for shop in self.shops.values():
+            for row in rows:
+                if row["hold_id"] in shop.holds:
+                    shop.holds[row["hold_id"]].status = "EXPIRED"
+                    assert shop.holds[row["hold_id"]].tx == row["shop_tx_id"]
+
+    @rule(
+        target=payments, user=users, kind=shops, named=st.sampled_from(["", "", "mine", "past", "strangers"])
+    )
+    def buy(self, user: int, kind: str, named: str) -> object:
+        shop, new, tx, receipt = self.shops[kind], str(uuid4()), str(uuid4()), uuid4().hex
+        held = shop.held_by(user)
+        live = held if held and shop.holds[held].live else None
+        name = self._name_for(shop, user, named)
+        undo = None
+        if name and shop.holds[name].user != user:
+            wanted = "NOT_FOUND"
+        elif name and name != live:
+            wanted = "HOLD_EXPIRED"
+        elif live:
+            wanted = "ALREADY_HELD" if shop.holds[live].tx else None
+        else:
+            if held:
+                shop.holds[held].status, undo = "EXPIRED", held
+            wanted = shop.refusal(user)
+        if wanted is None and kind == "gold" and self.gold[user] < PRICE:
+            wanted = "INSUFFICIENT_GOLD"
+        got = self.ground.call(
+            "SELECT status, stock_left FROM"
+            " cc_limited_buy(%s, %s, %s, %s, %s, %s, %s, 'machine', %s, %s, 'x')",
+            CONTEXT, self.ids[user], shop.name, name, new, HOLD_S, tx, receipt, uuid4().hex,
+        )  # fmt: skip
+        if wanted:
+            assert got == wanted
+            if undo:
+                shop.holds[undo].status = "HELD"
+            return multiple()
+        hold = shop.holds.setdefault(live or new, Hold(user))
+        hold.tx, hold.status = tx, "CAPTURED" if kind == "gold" else "HELD"
+        left = shop.total - shop.counted("HELD", "CAPTURED")
+        assert got == {"status": 200 if kind == "gold" else 202, "stock_left": left}
+        if kind == "gold":
+            self.gold[user] -= PRICE
+            return multiple()
+        self.paid[tx] = Payment(user, live or new, receipt)
+        return tx
+
+    def _name_for(self, shop: Shop, user: int, named: str) -> str | None:
+        mine = [i for i, h in shop.holds.items() if h.user == user]
+        pick = {
+            "mine": [i for i in mine if shop.holds[i].status == "HELD"],
+            "past": [i for i in mine if not shop.holds[i].live],
+            "strangers": [i for i, h in shop.holds.items() if h.user != user],
+        }.get(named, [])
+        return pick[0] if pick else None
+
+    def _settle(self, tx: str, kind: str) -> str:
+        payment = self.paid[tx]
+        row = self.ground.one(
+            "SELECT outcome FROM cc_settle(%s, 'machine', %s, %s, %s, %s, '{}')",
+            CONTEXT, uuid4().hex, kind, payment.receipt, CENTS,
+        )  # fmt: skip
+        return row["outcome"]
+
+    @rule(tx=payments)
+    def pay(self, tx: str) -> None:
+        payment, shop = self.paid[tx], self.shops["cents"]
+        outcome = self._settle(tx, "payment.succeeded")
+        if payment.status != "PENDING":
+            assert outcome == ("review" if payment.status == "FAILED" else "ignored")
+            payment.status = "REVIEW" if payment.status == "FAILED" else payment.status
+            return
+        hold = shop.holds[payment.hold]
+        if hold.live:
+            hold.status = "CAPTURED"
+        else:
+            if hold.status == "HELD":
+                hold.status = "EXPIRED"
+            refusal = shop.refusal(payment.user)
+            if refusal:
+                payment.status = "REVIEW"
+                assert outcome == "review"
+                return
+            (row,) = self.ground.all("SELECT hold_id::text FROM shop_transactions WHERE public_id = %s", tx)
+            assert row["hold_id"] != payment.hold
+            shop.holds[row["hold_id"]] = Hold(payment.user, "CAPTURED", tx=tx)
+        payment.status = "SUCCESS"
+        self.gold[payment.user] += CREDITS
+        assert outcome == "processed"
+
+    @rule(tx=payments)
+    def decline(self, tx: str) -> None:
+        payment, shop = self.paid[tx], self.shops["cents"]
+        outcome = self._settle(tx, "payment.failed")
+        assert outcome == ("processed" if payment.status == "PENDING" else "ignored")
+        if payment.status == "PENDING":
+            payment.status = "FAILED"
+            if shop.holds[payment.hold].status == "HELD":
+                shop.holds[payment.hold].status = "RELEASED"
+
+    @invariant()
+    def the_database_agrees(self) -> None:
+        for shop in self.shops.values():
+            rows = self.ground.all(
+                "SELECT id::text, status FROM limited_holds WHERE package_id = %s", shop.name
+            )
+            assert {row["id"]: row["status"] for row in rows} == {i: h.status for i, h in shop.holds.items()}
+            (row,) = self.ground.all("SELECT * FROM limited_packages WHERE id = %s", shop.name)
+            numbers = row["stock_reserved"], row["stock_sold"]
+            assert numbers == (shop.counted("HELD"), shop.counted("CAPTURED"))
+            counts = self.ground.all("SELECT * FROM limited_user_counts WHERE package_id = %s", shop.name)
+            wanted = {self.ids[u]: shop.counted("HELD", "CAPTURED", user=u) for u in range(USERS)}
+            assert {row["user_id"]: row["bought"] for row in counts if row["bought"]} == {
+                u: n for u, n in wanted.items() if n
+            }
+        rows = self.ground.all("SELECT user_id, gold FROM wallets WHERE user_id = ANY(%s)", self.ids)
+        assert {row["user_id"]: row["gold"] for row in rows} == dict(zip(self.ids, self.gold, strict=True))
+        for tx, payment in self.paid.items():
+            (row,) = self.ground.all("SELECT status FROM shop_transactions WHERE public_id = %s", tx)
+            assert row["status"] == payment.status
+
+
+def test_holds_live_and_end_as_the_model_says(ground) -> None:
+    machine = type("Machine", (HoldMachine,), {"ground": ground})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=80,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )

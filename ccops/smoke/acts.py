@@ -168,6 +168,21 @@ async def kafka(context: ActContext, args: object) -> Answer:
     )
 
 
+async def restart(context: ActContext, args: object) -> Answer:
+    """`restart: {service: backend, set: {NAME: value}}`; refused outside the embedded stack."""
+    from ccops.stack import engine
+
+    words = _mapping(args)
+    service, settings = str(words.get("service", "")), _texts(words.get("set"))
+    profile = context.systems.targets.profile
+    if profile is None:
+        raise UsageError("STACK_UNKNOWN", f"{service} can't be restarted: these targets have no profile")
+    sent = time.monotonic()
+    await asyncio.to_thread(engine.restart, profile, service, settings)
+    said = " ".join(f"{name}={value}" for name, value in settings.items())
+    return Answer("engine", f"restart {service} {said}".rstrip(), sent, _ms(sent))
+
+
 def act_function(kind: str) -> ActFunction:
     """Return the act `kind`. Raises UsageError when neither the language nor an entry point has it."""
     own: dict[str, ActFunction] = {
@@ -177,6 +192,7 @@ def act_function(kind: str) -> ActFunction:
         "ws": ws,
         "sql": sql,
         "kafka": kafka,
+        "restart": restart,
     }
     if kind in own:
         return own[kind]

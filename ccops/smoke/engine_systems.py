@@ -47,13 +47,15 @@ class Targets:
     embedded: bool = True
     # Site id and password of the backend's administrator; empty where the profile names none.
     admin: tuple[str, str] = field(default=("", ""), repr=False)
+    # For acts that change the stack itself.
+    profile: Profile | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, profile: Profile) -> Targets:
         """Return the targets that `profile` names."""
         urls = {name: url for name, key in KEYS.items() if (url := profile.get(key))}
         admin = (profile.get("CCOPS_ADMIN_SITE_ID"), profile.get("CCOPS_ADMIN_PASSWORD"))
-        return cls(profile.env, urls, profile.stack_kind == "embedded", admin)
+        return cls(profile.env, urls, profile.stack_kind == "embedded", admin, profile)
 
     def names(self) -> dict[str, str]:
         """Return what every expression may use."""

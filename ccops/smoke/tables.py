@@ -117,6 +117,10 @@ ACTS: Final[Mapping[str, Shape]] = {
         "labels": Field("mapping", "Labels the sample must have."),
         "scrape": Field("choice", "Whom to ask.", choices=SCRAPES),
     },
+    "restart": {
+        "service": Field("text", "Service of the embedded stack.", required=True),
+        "set": Field("mapping", "Settings it gets until its next restart."),
+    },
     "repeat": {
         "times": Field("count", "How often.", required=True),
         "as": Field("variable", "Variable that counts from 1."),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from ccops.backend.schemas.base import RequestModel, StorableStr
 
@@ -15,6 +15,12 @@ Rank = Literal["STANDARD", "PREMIUM", "VIP", "ADMIN"]
 Reason = Annotated[StorableStr, Field(min_length=1, max_length=200)]
 # Nobody means more than this at once, and a slip of the finger shall not mint it.
 MOST_GOLD = 10**12
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):  # Python takes true for 1
+        raise ValueError("must be a number")
+    return value
 
 
 def _fresh_code() -> str:
@@ -31,7 +37,9 @@ Code = Annotated[
         description="Left out: one is made up",
     ),
 ]
-Uses = Annotated[int | None, Field(ge=1, le=2**31 - 1, description="null: without a limit")]
+Uses = Annotated[
+    int | None, Field(ge=1, le=2**31 - 1, description="null: without a limit"), BeforeValidator(_number)
+]
 
 
 class UserRow(BaseModel):
@@ -84,6 +92,7 @@ class GoldAdjust(RequestModel):
         int,
         Field(ge=-MOST_GOLD, le=MOST_GOLD, json_schema_extra={"not": {"const": 0}}),
         AfterValidator(_moves),
+        BeforeValidator(_number),
     ]
     reason: Reason
 
@@ -120,7 +129,7 @@ class NewPromo(RequestModel):
     """A promo code to create; without `starts_at` it is valid at once."""
 
     code: Code
-    gold: int = Field(ge=1, le=10**9)
+    gold: Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_number)]
     max_uses: Uses = None
     starts_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None

@@ -26,7 +26,18 @@ async def login(given: LoginRequest, *, address: str) -> LoginResponse:
 
     `address` is the peer's own, never what a header says.
     """
-    attempt = await _reserve(given.site_id, address)
+    async with lockout.reserve(given.site_id, address) as attempt:
+        row = await _check(attempt, given)
+    await _renew_hash(row, given.password)
+    account = Account.model_validate(dict(row))
+    pair = await sessions.open_session(account.id, account.rank, access_ttl_s=given.access_ttl_s)
+    metrics.auth_login.labels("ok").inc()
+    return LoginResponse(**pair.model_dump(), user=account)
+
+
+async def _check(attempt: lockout.Attempt, given: LoginRequest) -> _Row:
+    """Return the account whose password this is, and settle the attempt."""
+    _refuse_locked(attempt)
     try:
         row = await _find(given.site_id)
         right = await verify_password(_usable_hash(row), given.password)
@@ -37,15 +48,10 @@ async def login(given: LoginRequest, *, address: str) -> LoginResponse:
         await _count_failure(attempt, row)
         raise ApiError("INVALID_CREDENTIALS")
     await attempt.settle("right")
-    await _renew_hash(row, given.password)
-    account = Account.model_validate(dict(row))
-    pair = await sessions.open_session(account.id, account.rank, access_ttl_s=given.access_ttl_s)
-    metrics.auth_login.labels("ok").inc()
-    return LoginResponse(**pair.model_dump(), user=account)
+    return row
 
 
-async def _reserve(site_id: str, address: str) -> lockout.Attempt:
-    attempt = await lockout.reserve(site_id, address)
+def _refuse_locked(attempt: lockout.Attempt) -> None:
     if not attempt.allowed:
         metrics.auth_login.labels("locked").inc()
         raise ApiError(
@@ -53,7 +59,6 @@ async def _reserve(site_id: str, address: str) -> lockout.Attempt:
             details={"retry_after_s": attempt.retry_after_s, "scope": attempt.scope},
             headers={"Retry-After": str(attempt.retry_after_s)},
         )
-    return attempt
 
 
 async def _find(site_id: str) -> _Row | None:

@@ -13,9 +13,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Literal, cast
+from weakref import WeakValueDictionary
 
 from ccops.backend.core.config import settings
 from ccops.backend.utils.redis import AUTH_BUSY, account_key, address_key, best_effort, redis, required
@@ -66,8 +69,11 @@ return locked
 """
 _reserve = redis.register_script(_RESERVE)
 _settle = redis.register_script(_SETTLE)
-_WAIT_S = 3.0
+# As long as the marks of attempts under way live: after that they are failures.
+_WAIT_S = float(AUTH_BUSY.ttl_s)
 _POLL_S = 0.03
+# Attempts on one account in this process queue here and do not poll; only other processes' are waited for.
+_queues: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,17 @@ class Attempt:
         return False, False
 
 
-async def reserve(site_id: str, address: str) -> Attempt:
+@asynccontextmanager
+async def reserve(site_id: str, address: str) -> AsyncIterator[Attempt]:
     """Take one attempt of the account and one of the address, waiting for those being checked now."""
     keys = _keys(site_id, address)
+    queue = _queues.get(keys[0]) or asyncio.Semaphore(settings.lockout_failures)
+    _queues[keys[0]] = queue
+    async with queue:
+        yield await _take(keys)
+
+
+async def _take(keys: tuple[str, ...]) -> Attempt:
     end = time.monotonic() + _WAIT_S
     while True:
         with required():

@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),
     "bench": ("ccops.cli.bench", "Measure the stack against its targets."),
     "lint": ("ccops.cli.lint", "Hold the source of a service against rules."),
+    "explain": ("ccops.cli.explain", "Say what a code means and what to do about it."),
     "doctor": ("ccops.cli.doctor", "Name every reason why the stack could fail here."),
 }
 

@@ -39,6 +39,7 @@ def busy(new_player: Callable) -> object:
         assert player.http.post(path, json=body).status_code < 300
     assert player.buy("LUCKY_CHARM", "item").status_code == 200
     assert player.buy("GOLD_1000", "pack").status_code == 202
+    assert new_player().http.post("/api/auth/logout-all").status_code == 204  # a security event
     return player
 
 

@@ -52,7 +52,15 @@ class Collector:
         return self._relations[direction, wire]
 
     def schema(
-        self, operation: str, place: str, direction: Direction, old: Sub, new: Sub, *, wire: bool = False, name: str = ""
+        self,
+        operation: str,
+        place: str,
+        direction: Direction,
+        old: Sub,
+        new: Sub,
+        *,
+        wire: bool = False,
+        name: str = "",
     ) -> bool:
         """Compare two schemas where `operation` uses them. Returns whether anything differs."""
         relation, search = self.relation(direction, wire=wire)
@@ -65,16 +73,15 @@ class Collector:
     def add(
         self, code: str, operation: str, verdict: Verdict, at: tuple[str, str], *, old: object = None, new: object = None,
         message: str, reason: str, witness: Witness | None = None, direction: Direction | None = None,
-        path: str = "", level: Level | None = None, alias: str | None = None,
+        path: str = "", key: str = "",
     ) -> None:  # fmt: skip
         """Note a finding that is not about a payload's schema. `at`: pointers, old and new ("" for none)."""
         entry = codes.structural()[code]
         made = Finding(
-            code, entry.alias if alias is None else alias, codes.default_level(verdict) if level is None else level,
-            verdict, direction or entry.direction, operation, at[1] or at[0], Side.NEW if at[1] else Side.OLD,
+            code, entry.alias, codes.default_level(verdict), verdict, direction or entry.direction, operation, at[1] or at[0], Side.NEW if at[1] else Side.OLD,
             old, new, message, reason, "", witness, (self.new if at[1] else self.old).name, path,
         )  # fmt: skip
-        self._put((code, *at, operation, frozen(old), frozen(new)), made, operation, path)
+        self._put((code, *at, key or operation, frozen(old), frozen(new)), made, operation, path)
 
     def findings(self) -> list[Finding]:
         """Return what was found, with the operations that share a change, and semantic fingerprints."""

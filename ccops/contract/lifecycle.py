@@ -56,7 +56,9 @@ def compare(collector: Collector, old: Operation, new: Operation) -> None:
     if was != is_now:
         code = "OPERATION_DEPRECATED" if is_now else "OPERATION_REACTIVATED"
         word = "deprecated" if is_now else "no longer deprecated"
-        collector.add(code, old.name, Verdict.PROVED, at, message=f"{old.name} is {word}", reason="it still answers")
+        collector.add(
+            code, old.name, Verdict.PROVED, at, message=f"{old.name} is {word}", reason="it still answers"
+        )
     if is_now:
         _sunsets(collector, old, new)
     levels = [_STABILITY.index(one) if one in _STABILITY else -1 for one in map(_stability, (old, new))]

@@ -64,7 +64,9 @@ def operations(source: Source, items: object, at: str, prefix: str = "") -> list
     return found
 
 
-def pair(olds: list[Operation], news: list[Operation]) -> tuple[list[tuple[Operation, Operation]], list[Operation], list[Operation]]:
+def pair(
+    olds: list[Operation], news: list[Operation]
+) -> tuple[list[tuple[Operation, Operation]], list[Operation], list[Operation]]:
     """Return (pairs, only old, only new), by the same path first, then by the same template."""
     exact = {(one.method, one.path): one for one in news}
     pairs = [(one, exact.pop((one.method, one.path))) for one in olds if (one.method, one.path) in exact]
@@ -80,7 +82,9 @@ def pair(olds: list[Operation], news: list[Operation]) -> tuple[list[tuple[Opera
     return pairs, [one for one in olds if id(one) not in done], [one for one in news if id(one) not in taken]
 
 
-def renamed(relation: Relation, gone: list[Operation], come: list[Operation]) -> list[tuple[Operation, Operation]]:
+def renamed(
+    relation: Relation, gone: list[Operation], come: list[Operation]
+) -> list[tuple[Operation, Operation]]:
     """Return which operations only changed their address: same operationId, or same content and a like path."""
     if len(gone) * len(come) > MAX_CANDIDATES:
         return []

@@ -130,7 +130,9 @@ def _notes(node: Node, name: str, mine: Sub, theirs: Sub) -> None:
         soft = relation.request and name not in _required(node.b)
         action = "added" if defaults[0] is _NONE else "removed" if defaults[1] is _NONE else "changed"
         old, new = (None if one is _NONE else one for one in defaults)
-        reason = "a payload without it may mean something else now" if soft else "the reader gets a value anyway"
+        reason = (
+            "a payload without it may mean something else now" if soft else "the reader gets a value anyway"
+        )
         node.emit("default", action, old, new, open_=False, soft=soft, reason=reason, **fields)  # type: ignore[arg-type]
     marks = [side.get("deprecated") is True for side in sides]
     if marks[0] != marks[1]:

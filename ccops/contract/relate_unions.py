@@ -78,7 +78,13 @@ def unions(node: Node) -> None:
 def _half(node: Node, union: Union | None) -> None:
     """One side has alternatives beside other keywords, the other has none."""
     action = "removed" if _union(node.a) else "added"
-    _emit(node, action, union.keyword if union else None, open_=_union(node.sup) is not None)
+    wanted = _union(node.sup)
+    sub = Sub(node.sub.raw, node.sub.at)
+    implied = wanted is None or (
+        not (wanted.exact and node.relation.request)
+        and any(node.relation.holds(sub, branch) for branch in wanted.branches)
+    )
+    _emit(node, action, union.keyword if union else None, open_=not implied)
 
 
 def _keyword(node: Node) -> str:
@@ -190,7 +196,8 @@ class _Unions:
                 self.relation.old.schema(self.olds[left[0]]),
                 self.relation.new.schema(self.news[right[0]]),
             )
-            if one.types & two.types == {"object"}:
+            tags = marks[0][left[0]].get("tag"), marks[1][right[0]].get("tag")
+            if one.types & two.types == {"object"} and (tags[0] == tags[1] or None in tags):
                 pairs.append((left[0], right[0]))
         return sorted(pairs)
 

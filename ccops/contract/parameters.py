@@ -1,0 +1,300 @@
+"""Parameters and response headers: named texts, each with a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from ccops.contract import wire
+from ccops.contract.collect import Collector
+from ccops.contract.load import step
+from ccops.contract.match import Operation
+from ccops.contract.model import Direction, Verdict, Witness
+from ccops.contract.normalise import Source, Sub, frozen
+from ccops.contract.oracle import Budget
+from ccops.contract.relate_objects import SIMILAR
+
+_ASIDE = frozenset({"accept", "content-type", "authorization"})  # the standard says these are ignored
+_STYLES = {"query": "form", "path": "simple", "header": "simple", "cookie": "form"}
+_NONE = object()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """One parameter of an operation. A path parameter's `key` is its place, so that its name does not matter."""
+
+    key: str
+    name: str
+    place: str
+    raw: Mapping[str, object]
+    at: str
+    required: bool
+
+    @property
+    def schema(self) -> Sub:
+        """Return its schema; with `content` that of its one media type."""
+        content = self.raw.get("content")
+        if isinstance(content, Mapping) and content:
+            kind = sorted(content)[0]
+            held = content[kind]
+            if isinstance(held, Mapping):
+                return Sub(held.get("schema", True), f"{step(step(self.at, 'content'), kind)}/schema")
+        return Sub(self.raw.get("schema", True), step(self.at, "schema"))
+
+    @property
+    def wire(self) -> bool:
+        """Return whether its value travels as plain text."""
+        return "content" not in self.raw
+
+    @property
+    def style(self) -> tuple[str, bool]:
+        """Return (style, explode) as they hold."""
+        style = str(self.raw.get("style", _STYLES.get(self.place, "form")))
+        return style, bool(self.raw.get("explode", style == "form"))
+
+
+def listed(source: Source, operation: Operation) -> dict[tuple[str, str], Parameter]:
+    """Return the parameters of an operation and its path, the operation's own winning."""
+    found: dict[tuple[str, str], Parameter] = {}
+    slots = operation.slots
+    for holder, at in ((operation.item, operation.item_at), (operation.raw, operation.at)):
+        held = holder.get("parameters", [])
+        if not isinstance(held, list):
+            raise source.wrong(step(at, "parameters"), "an array is expected")
+        for index, one in enumerate(held):
+            raw, place = source.follow(one, step(step(at, "parameters"), index))
+            if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str):
+                raise source.wrong(place, "a parameter with a name is expected")
+            name, where = str(raw["name"]), str(raw.get("in", "query"))
+            if where == "header" and name.lower() in _ASIDE:
+                continue
+            key = name.lower() if where == "header" else name
+            if where == "path" and name in slots:
+                key = f"{{{slots.index(name)}}}"
+            must = raw.get("required") is True
+            found[where, key] = Parameter(key, name, where, raw, place, must)
+    return found
+
+
+def compare(collector: Collector, old: Operation, new: Operation, direction: Direction) -> None:
+    """Compare the parameters of one operation."""
+    olds, news = (
+        listed(source, one) for source, one in zip(collector.sources(direction), (old, new), strict=True)
+    )
+    run = _Run(collector, old.name, direction)
+    gone = [one for key, one in sorted(olds.items()) if key not in news]
+    come = [one for key, one in sorted(news.items()) if key not in olds]
+    for one in list(gone):
+        twin = next(
+            (two for two in come if run.is_renamed(one, two, alone=len(gone) == len(come) == 1)), None
+        )
+        if twin is not None:
+            run.renamed(one, twin)
+            gone.remove(one)
+            come.remove(twin)
+    for one in gone:
+        if one.place != "path":
+            run.removed(one)
+    for one in come:
+        if one.place != "path":
+            run.added(one)
+    for key in sorted(olds.keys() & news.keys()):
+        run.kept(olds[key], news[key])
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    collector: Collector
+    operation: str
+    direction: Direction
+
+    def _note(
+        self, code: str, verdict: Verdict, at: tuple[str, str], said: str, reason: str, *,
+        old: object = None, new: object = None, witness: Witness | None = None, path: str = "",
+    ) -> None:  # fmt: skip
+        self.collector.add(
+            code, self.operation, verdict, at, old=old, new=new, message=f"{self.operation}: {said}", reason=reason,
+            witness=witness, direction=self.direction, path=path,
+        )  # fmt: skip
+
+    def is_renamed(self, old: Parameter, new: Parameter, *, alone: bool) -> bool:
+        """Return whether only the name or the place of a parameter changed."""
+        if "path" in (old.place, new.place) or old.required != new.required:
+            return False
+        if old.key != new.key and old.place != new.place:
+            return False
+        alike = alone or old.key == new.key or SequenceMatcher(None, old.name, new.name).ratio() >= SIMILAR
+        if not alike:
+            return False
+        relation, _ = self.collector.relation(self.direction, wire=old.wire and new.wire)
+        return not relation.changes(old.schema, new.schema)
+
+    def renamed(self, old: Parameter, new: Parameter) -> None:
+        """Note a parameter with another name or place."""
+        code = "PARAMETER_RENAMED" if old.place == new.place else "PARAMETER_MOVED"
+        target = new.name if old.place == new.place else f"the {new.place}"
+        witness = self._missing(new) if new.required else None
+        verdict = Verdict.REFUTED if new.required and witness else Verdict.UNKNOWN
+        reason = witness.note if witness else "the old one still arrives, and is ignored"
+        self._note(
+            code, verdict, (old.at, new.at), f"{old.place} parameter {old.name} is {target} now", reason,
+            old=f"{old.place} {old.name}", new=f"{new.place} {new.name}", witness=witness, path=f"$.{old.name}",
+        )  # fmt: skip
+
+    def removed(self, old: Parameter) -> None:
+        """Note a parameter that is gone."""
+        self._note(
+            "PARAMETER_REMOVED", Verdict.UNKNOWN, (old.at, ""), f"{old.place} parameter {old.name} is gone",
+            "calls that carry it still arrive, and it is ignored", old=f"{old.place} {old.name}", path=f"$.{old.name}",
+        )  # fmt: skip
+
+    def added(self, new: Parameter) -> None:
+        """Note a new parameter."""
+        witness = self._missing(new) if new.required else None
+        code = "REQUIRED_PARAMETER_ADDED" if new.required else "PARAMETER_ADDED"
+        self._note(
+            code, Verdict.REFUTED if new.required else Verdict.PROVED, ("", new.at),
+            f"{'required ' if new.required else ''}{new.place} parameter {new.name} is new",
+            "existing calls don't carry it" if new.required else "existing calls are taken as before",
+            new=f"{new.place} {new.name}", witness=witness, path=f"$.{new.name}",
+        )  # fmt: skip
+
+    def kept(self, old: Parameter, new: Parameter) -> None:
+        """Compare a parameter both have."""
+        at, path = (old.at, new.at), f"$.{old.name}"
+        label = f"{old.place} parameter {old.name}"
+        if old.required != new.required and old.place != "path":
+            witness = self._missing(new) if new.required else None
+            word = "REQUIRED" if new.required else "OPTIONAL"
+            self._note(
+                f"PARAMETER_BECAME_{word}", Verdict.REFUTED if new.required else Verdict.PROVED, at,
+                f"{label} became {word.lower()}", witness.note if witness else "calls that carry it are taken as before",
+                witness=witness, path=path,
+            )  # fmt: skip
+        marks = [one.raw.get("deprecated") is True for one in (old, new)]
+        if marks[0] != marks[1]:
+            code = "PARAMETER_DEPRECATED" if marks[1] else "PARAMETER_REACTIVATED"
+            word = "deprecated" if marks[1] else "no longer deprecated"
+            self._note(code, Verdict.PROVED, at, f"{label} is {word}", "it is still taken", path=path)
+        self._default(old, new, label)
+        wired = old.wire and new.wire
+        self.collector.schema(
+            self.operation, "parameter", self.direction, old.schema, new.schema, wire=wired, name=label
+        )
+        if wired and old.style != new.style and self._composite(old, new):
+            self._note(
+                "PARAMETER_STYLE_CHANGED", Verdict.REFUTED, at, f"{label} is written another way", "lists read differently now",
+                old=list(old.style), new=list(new.style), path=path,
+            )  # fmt: skip
+
+    def _composite(self, old: Parameter, new: Parameter) -> bool:
+        sources = self.collector.sources(self.direction)
+        kinds = [source.schema(one.schema).types for source, one in zip(sources, (old, new), strict=True)]
+        return bool(kinds[0] & kinds[1] & {"array", "object"})
+
+    def _default(self, old: Parameter, new: Parameter, label: str) -> None:
+        sources = self.collector.sources(self.direction)
+        values = []
+        for source, one in zip(sources, (old, new), strict=True):
+            raw, _at = source.follow(one.schema.raw, one.schema.at)
+            values.append(raw.get("default", _NONE) if isinstance(raw, Mapping) else _NONE)
+        if (values[0] is _NONE and values[1] is _NONE) or (
+            _NONE not in values and frozen(values[0]) == frozen(values[1])
+        ):
+            return
+        if new.required:
+            return
+        action = "ADDED" if values[0] is _NONE else "REMOVED" if values[1] is _NONE else "CHANGED"
+        shown = [None if one is _NONE else one for one in values]
+        self._note(
+            f"PARAMETER_DEFAULT_{action}", Verdict.UNKNOWN, (old.at, new.at), f"{label}: default {shown[0]} -> {shown[1]}",
+            "a call without it may mean something else now", old=shown[0], new=shown[1], path=f"$.{old.name}",
+        )  # fmt: skip
+
+    def _missing(self, new: Parameter) -> Witness | None:
+        """Return a call without a parameter, checked like any other witness: it was fine, and is refused."""
+        oracle = self.collector.relation(self.direction)[0].oracles[1]
+        oracle.warm()
+        budget = Budget(self.collector.policy.witness_ms)
+        if not oracle.valid({"type": "object"}, {}, budget) or oracle.valid(
+            {"required": [new.name]}, {}, budget
+        ):
+            return None
+        example = wire.shown(new.place, new.name, "...")
+        return Witness(
+            {}, True, False, f"a call without {new.name} was fine, and is refused now", f"without {example}"
+        )
+
+
+def headers(
+    collector: Collector, operation: str, direction: Direction, old: tuple[Mapping[str, object], str],
+    new: tuple[Mapping[str, object], str], lead: str,
+) -> None:  # fmt: skip
+    """Compare the headers of one response."""
+    sides = []
+    for source, (held, at) in zip(collector.sources(direction), (old, new), strict=True):
+        raw = held.get("headers")
+        found = {}
+        for name, one in source.mapping(raw, step(at, "headers")).items() if raw is not None else ():
+            header, place = source.follow(one, step(step(at, "headers"), name))
+            if name.lower() != "content-type":
+                found[name.lower()] = Parameter(
+                    name.lower(), name, "header", source.mapping(header, place), place,
+                    isinstance(header, Mapping) and header.get("required") is True,
+                )  # fmt: skip
+        sides.append(found)
+    for name in sorted({**sides[0], **sides[1]}):
+        _header(collector, operation, direction, lead, sides[0].get(name), sides[1].get(name))
+
+
+def _header(
+    collector: Collector,
+    operation: str,
+    direction: Direction,
+    lead: str,
+    old: Parameter | None,
+    new: Parameter | None,
+) -> None:
+    def note(code: str, verdict: Verdict, said: str, reason: str) -> None:
+        one = new or old
+        assert one is not None
+        at = (old.at if old else "", new.at if new else "")
+        message = f"{operation}: {lead}header {one.name} {said}"
+        collector.add(
+            code, operation, verdict, at, old=old.name if old else None, new=new.name if new else None, message=message,
+            reason=reason, direction=direction, path=f"$.{one.name}",
+        )  # fmt: skip
+
+    if old is None:
+        note("RESPONSE_HEADER_ADDED", Verdict.PROVED, "is new", "clients skip headers they don't know")
+    elif new is None and old.required:
+        note("RESPONSE_REQUIRED_HEADER_REMOVED", Verdict.REFUTED, "is gone", "it always came before")
+    elif new is None:
+        note(
+            "RESPONSE_HEADER_REMOVED",
+            Verdict.UNKNOWN,
+            "is gone",
+            "it could come before; whether anybody reads it is not known",
+        )
+    else:
+        if old.required and not new.required:
+            note(
+                "RESPONSE_HEADER_BECAME_OPTIONAL", Verdict.REFUTED, "may be missing", "it always came before"
+            )
+        elif new.required and not old.required:
+            note(
+                "RESPONSE_HEADER_BECAME_REQUIRED",
+                Verdict.PROVED,
+                "always comes",
+                "clients had to cope without it",
+            )
+        collector.schema(
+            operation,
+            "header",
+            direction,
+            old.schema,
+            new.schema,
+            wire=old.wire and new.wire,
+            name=f"{lead}header {old.name}",
+        )

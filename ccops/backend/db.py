@@ -30,6 +30,7 @@ CONSTRAINTS: Mapping[str, str] = {
     "pk_promo_redemptions": "PROMO_USED",
     "ck_promo_codes_used": "PROMO_EXHAUSTED",
     "uq_game_rounds_user_id_game_nonce": "NONCE_USED",
+    "pk_crash_bets": "ALREADY_BET",
     "uq_shop_tx_user_product_idem": "IDEMPOTENCY_KEY_REUSED",
     "uq_user_actions_event_id": "BUSY",
     # An action that brings the id of another kind of event, which its sender has seen in a frame.

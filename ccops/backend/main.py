@@ -17,6 +17,7 @@ from ccops.backend.routers import (
     admin,
     auth,
     battlepass,
+    crash,
     dashboard,
     events,
     games,
@@ -34,7 +35,7 @@ from ccops.backend.routers import (
 
 ROUTERS = (
     health, auth, users, dashboard, streak, achievements, battlepass, shop, shop_admin, limited, promo,
-    payments, rewards, games, actions, events, admin, realtime,
+    payments, rewards, games, crash, actions, events, admin, realtime,
 )  # fmt: skip
 
 

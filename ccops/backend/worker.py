@@ -41,6 +41,7 @@ ROLES: Mapping[str, str] = {
     "realtime-relay": "ccops.backend.relays.realtime",
     "ingester": "ccops.backend.olap.ingest",
     "sweeper": "ccops.backend.sweeper",
+    "crash": "ccops.backend.crash",
 }
 
 

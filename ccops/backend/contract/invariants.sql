@@ -49,7 +49,7 @@ SELECT t.user_id, t.public_id, t.status, t.failure_reason
          WHERE e.provider = t.provider AND e.receipt = t.receipt AND e.processed_at IS NOT NULL);
 
 -- name: ledger_row_has_its_cause
--- Every purchase, streak and round in the ledger exists.
+-- Every purchase, streak, round and bet in the ledger exists.
 SELECT l.user_id, l.seq, l.ref_type, l.ref_id
   FROM gold_ledger l
  WHERE CASE l.ref_type
@@ -60,6 +60,8 @@ SELECT l.user_id, l.seq, l.ref_type, l.ref_id
               WHERE c.user_id = l.user_id AND c.action_type || ':' || c.claim_day = l.ref_id)
          WHEN 'round' THEN NOT EXISTS (
              SELECT 1 FROM game_rounds r WHERE r.user_id = l.user_id AND r.public_id::text = l.ref_id)
+         WHEN 'crash' THEN NOT EXISTS (
+             SELECT 1 FROM crash_bets b WHERE b.user_id = l.user_id AND b.public_id::text = l.ref_id)
          WHEN 'adjust' THEN NOT EXISTS (
              SELECT 1 FROM audit_log a
               WHERE a.action = 'gold_adjust' AND a.target = 'user:' || l.user_id
@@ -149,7 +151,8 @@ HAVING s.last_claim_day IS DISTINCT FROM max(c.claim_day) OR s.current NOT BETWE
 -- A round's ledger rows add up to its payout minus its bet.
 SELECT r.user_id, r.public_id, r.bet, r.payout, coalesce(sum(l.delta), 0) AS booked
   FROM game_rounds r
-  LEFT JOIN gold_ledger l ON l.user_id = r.user_id AND l.ref_type = 'round' AND l.ref_id = r.public_id::text
+  LEFT JOIN gold_ledger l ON l.user_id = r.user_id AND l.ref_id = r.public_id::text
+       AND l.ref_type = CASE r.game WHEN 'crash' THEN 'crash' ELSE 'round' END
  GROUP BY r.id
 HAVING r.payout - r.bet <> coalesce(sum(l.delta), 0);
 
@@ -196,6 +199,42 @@ SELECT coalesce(r.user_id, l.user_id) AS user_id, coalesce(r.code, l.ref_id) AS 
   FULL JOIN (SELECT * FROM gold_ledger WHERE reason = 'promo') AS l
       ON l.user_id = r.user_id AND l.ref_type = 'promo' AND l.ref_id = r.code AND l.seq = r.ledger_seq
  WHERE r.gold IS DISTINCT FROM l.delta;
+
+-- name: nonce_counts_rounds
+-- The rounds that a user's seeds decided are numbered 0, 1, 2 .. up to before the next nonce.
+SELECT s.user_id, s.nonce, count(r.id) AS rounds, max(r.nonce) AS last
+  FROM user_seeds s LEFT JOIN game_rounds r ON r.user_id = s.user_id AND r.game <> 'crash'
+ GROUP BY s.user_id
+HAVING s.nonce <> count(r.id) OR s.nonce <> count(DISTINCT r.nonce)
+    OR s.nonce <> coalesce(max(r.nonce) + 1, 0);
+
+-- name: crash_bet_is_booked
+-- A bet of crash moved what it says, and one round record tells of it once it is settled.
+SELECT b.round_id, b.user_id, b.status, b.bet, b.payout, booked.gold, told.rows
+  FROM crash_bets b
+ CROSS JOIN LATERAL (SELECT coalesce(sum(l.delta), 0) AS gold FROM gold_ledger l
+                      WHERE l.user_id = b.user_id AND l.ref_type = 'crash'
+                        AND l.ref_id = b.public_id::text) AS booked
+ CROSS JOIN LATERAL (SELECT count(*) AS rows, sum(r.payout) AS payout FROM game_rounds r
+                      WHERE r.user_id = b.user_id AND r.public_id = b.public_id
+                        AND r.game = 'crash' AND r.nonce = b.round_id AND r.bet = b.bet) AS told
+ WHERE booked.gold <> b.payout - b.bet OR told.rows <> (b.status <> 'OPEN')::int
+    OR told.payout <> b.payout;
+
+-- name: crash_pays_up_to_the_point
+-- Nobody left a round of crash above its point or their own limit; the payout is bet x multiplier.
+SELECT b.round_id, b.user_id, b.bet, b.auto_x100, b.cashed_x100, b.payout, r.crash_x100
+  FROM crash_bets b JOIN crash_rounds r ON r.id = b.round_id
+ WHERE b.status = 'CASHED'
+   AND (b.payout <> b.bet * b.cashed_x100 / 100 OR b.cashed_x100 > b.auto_x100
+        OR b.cashed_x100 > r.crash_x100 OR r.crash_x100 = 100)
+    OR b.status = 'LOST' AND r.status = 'CRASHED' AND r.crash_x100 > 100 AND b.auto_x100 <= r.crash_x100;
+
+-- name: crash_settles_within_60s
+-- A minute after the crash no bet of the round is open.
+SELECT b.round_id, b.user_id, b.bet, r.ended_at
+  FROM crash_bets b JOIN crash_rounds r ON r.id = b.round_id
+ WHERE b.status = 'OPEN' AND r.status = 'CRASHED' AND r.ended_at < now() - interval '60 seconds';
 
 -- name: outbox_leaves_within_60s
 -- No event waits longer than a minute for a sink.

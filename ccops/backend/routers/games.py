@@ -76,7 +76,7 @@ async def fairness(user: CurrentUser) -> Fairness:
 
 @router.post(
     "/fairness/rotate",
-    responses=responses(*_TOKEN, *_BODY, "NOT_FOUND", "IDEMPOTENCY_IN_PROGRESS", "BUSY"),
+    responses=responses(*_TOKEN, *_BODY, "NOT_FOUND", "BUSY"),
 )
 async def rotate(user: CurrentUser, wanted: RotateIn | None = None) -> Rotated:
     """Reveal the seed of the caller's rounds so far and commit to a new one."""

@@ -10,7 +10,7 @@ from ccops.stack.services import kafka
 from ccops.stack.services.backend import module, program_env
 from ccops.stack.services.graph import NEEDS
 
-_ROLES = "kafka-relay,realtime-relay,ingester,sweeper"
+_ROLES = "kafka-relay,realtime-relay,ingester,sweeper,crash"
 
 
 def build(site: Site) -> Service:

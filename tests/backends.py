@@ -22,7 +22,8 @@ import httpx
 
 from ccops.core.profile import Profile
 
-_MAIN = "import sys; {patch}\nfrom ccops.backend import serve; sys.exit(serve.main())"
+_SERVE = "import sys; {patch}\nfrom ccops.backend import serve; sys.exit(serve.main())"
+_WORK = "import sys; {patch}\nfrom ccops.backend import worker; sys.exit(worker.main(['--roles', {roles!r}]))"
 _numbers = itertools.count(1)
 
 
@@ -42,11 +43,12 @@ def secrets_of(profile: Profile) -> dict[str, str]:
 
 @dataclass
 class Process:
-    """A backend process of a test."""
+    """A backend or worker process of a test."""
 
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    ready: str = "/health/ready"
 
     def kill(self) -> None:
         """Kill -9."""
@@ -54,8 +56,11 @@ class Process:
         self.process.wait(10)
 
 
-def start(profile: Profile, folder: Path, *, patch: str = "", **settings: str) -> Process:
-    """Start a backend on the stores of `profile` without waiting; `patch` is Python that runs in it first."""
+def start(profile: Profile, folder: Path, *, patch: str = "", roles: str = "", **settings: str) -> Process:
+    """Start a backend on the stores of `profile` without waiting; `patch` is Python that runs in it first.
+
+    With `roles` it is a worker that has these roles.
+    """
     port, number = free_port(), next(_numbers)
     env = secrets_of(profile) | {
         "PATH": os.environ["PATH"],
@@ -63,14 +68,14 @@ def start(profile: Profile, folder: Path, *, patch: str = "", **settings: str) -
         **profile.backend_settings(),
         "DATABASE_URL": profile.get("CCOPS_DATABASE_URL"),
         "REDIS_URL": profile.get("CCOPS_REDIS_URL"),
-        "HTTP_PORT": str(port),
+        "WORKER_HTTP_PORT" if roles else "HTTP_PORT": str(port),
         **settings,
     }
     log = folder / f"backend-{number}.log"
     with log.open("wb") as out:
-        argv = [sys.executable, "-c", _MAIN.format(patch=patch)]
+        argv = [sys.executable, "-c", (_WORK if roles else _SERVE).format(patch=patch, roles=roles)]
         process = subprocess.Popen(argv, env=env, stdout=out, stderr=subprocess.STDOUT)
-    return Process(f"http://127.0.0.1:{port}", process, log)
+    return Process(f"http://127.0.0.1:{port}", process, log, "/health" if roles else "/health/ready")
 
 
 def wait_ready(one: Process, seconds: float = 30.0) -> None:
@@ -79,7 +84,7 @@ def wait_ready(one: Process, seconds: float = 30.0) -> None:
     while time.monotonic() < end:
         assert one.process.poll() is None, one.log.read_text(encoding="utf-8", errors="replace")[-3000:]
         with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{one.url}/health/ready", timeout=2, trust_env=False).status_code == 200:
+            if httpx.get(f"{one.url}{one.ready}", timeout=2, trust_env=False).status_code == 200:
                 return
         time.sleep(0.05)
     raise AssertionError(f"not ready after {seconds:g} s: {one.log.read_text(errors='replace')[-3000:]}")
@@ -98,9 +103,11 @@ def stop(one: Process) -> None:
 
 
 @contextmanager
-def running(profile: Profile, folder: Path, *, patch: str = "", **settings: str) -> Iterator[Process]:
-    """Run a backend of one's own until the block ends."""
-    one = start(profile, folder, patch=patch, **settings)
+def running(
+    profile: Profile, folder: Path, *, patch: str = "", roles: str = "", **settings: str
+) -> Iterator[Process]:
+    """Run a backend (a worker with `roles`) of one's own until the block ends."""
+    one = start(profile, folder, patch=patch, roles=roles, **settings)
     try:
         wait_ready(one)
         yield one

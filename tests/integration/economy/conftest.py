@@ -39,6 +39,8 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     try:
         with ExitStack() as stack:
             both = [stack.enter_context(running(load(), root, POOL_SIZE="20")) for _ in range(2)]
+            # Holds expire and rounds of crash end while the races run.
+            stack.enter_context(running(load(), root, roles="sweeper,crash"))
             yield Arena(load(), [one.url for one in both])
     finally:
         engine.down(load())

@@ -69,7 +69,8 @@ def _credited(arena: Arena, state: Any, answers: list[Answer]) -> None:
 # -- things of which there are few
 
 
-def _shelf(arena: Arena, stock: int = 30, limit: int = 1) -> str:
+def shelf(arena: Arena, stock: int = 30, limit: int = 1) -> str:
+    """Put a limited package on sale for 100 gold; returns its id."""
     name = f"RACE_{secrets.token_hex(4).upper()}"
     arena.sql(
         """WITH p AS (INSERT INTO products (id, title, kind, price_gold) VALUES (%(id)s, 'r', 'limited', 100))
@@ -81,7 +82,7 @@ def _shelf(arena: Arena, stock: int = 30, limit: int = 1) -> str:
 
 
 def _crowd(arena: Arena) -> Any:
-    return State(players=arena.players(120), package=_shelf(arena))
+    return State(players=arena.players(120), package=shelf(arena))
 
 
 def _stock(arena: Arena, package: str) -> tuple[int, int]:
@@ -121,7 +122,7 @@ def _held(arena: Arena, state: Any, answers: list[Answer]) -> None:
 
 
 def _greedy(arena: Arena) -> Any:
-    return State(player=arena.player(gold=10_000), package=_shelf(arena, 1000, 2))
+    return State(player=arena.player(gold=10_000), package=shelf(arena, 1000, 2))
 
 
 def _code(arena: Arena, uses: int | None = 30) -> str:

@@ -176,7 +176,7 @@ async def restart(context: ActContext, args: object) -> Answer:
     service, settings = str(words.get("service", "")), _texts(words.get("set"))
     profile = context.systems.targets.profile
     if profile is None:
-        raise UsageError("STACK_UNKNOWN", f"{service} can't be restarted: these targets have no profile")
+        raise UsageError("SCENARIO_INVALID", f"{service} can't be restarted without a profile")
     sent = time.monotonic()
     await asyncio.to_thread(engine.restart, profile, service, settings)
     said = " ".join(f"{name}={value}" for name, value in settings.items())

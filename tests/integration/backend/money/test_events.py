@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable
 
 import httpx
+import psycopg
 import pytest
 
 Burst = Callable[[int, Callable[[int], httpx.Response]], list[httpx.Response]]
@@ -17,6 +19,25 @@ def call(player, what: str, event: str = "WELCOME", **body: object) -> httpx.Res
 
 def code(answer: httpx.Response) -> str:
     return answer.json()["error"]["code"]
+
+
+@pytest.fixture
+def make_event(player) -> Callable[..., str]:
+    """Make an event that runs now; returns its name."""
+
+    def make(*, goal: int = 100, reward: int = 1, max_participants: int | None = None) -> str:
+        name = f"E{secrets.token_hex(5)}"
+        player.server.sql(
+            """INSERT INTO game_events (id, title, kind, goal, reward_gold, starts_at, max_participants)
+               VALUES (%s, 't', 'collect', %s, %s, now(), %s)""",
+            name,
+            goal,
+            reward,
+            max_participants,
+        )
+        return name
+
+    return make
 
 
 def test_join_progress_claim(player) -> None:
@@ -56,13 +77,107 @@ def test_each_step_out_of_order_has_its_code(player) -> None:
     assert found == ["NOT_JOINED", "NOT_JOINED", "ALREADY_JOINED", "NOT_COMPLETED", "ALREADY_CLAIMED"]
 
 
-def test_twenty_claims_at_once_pay_once(player, burst: Burst) -> None:
+def test_a_hundred_claims_at_once_pay_once(player, burst: Burst, cache) -> None:
     call(player, "join")
     call(player, "progress", delta=100)
-    answers = burst(20, lambda _: call(player, "claim"))
 
-    assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 19}
+    def send(i: int) -> httpx.Response:
+        if i == 50:
+            cache.flushall()
+        return call(player, "claim")
+
+    answers = burst(100, send)
+
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 99}
     assert player.balance() == player.gold + 250
+
+
+def test_a_hundred_want_ten_seats(player, make_event, burst: Burst) -> None:
+    event, ctx = make_event(max_participants=10), '{"env": "dev", "trace_id": "t", "request_id": "r"}'
+    # A hundred HTTP accounts are expensive; the function that joins is the same for everybody.
+    crowd = player.server.sql(
+        """SELECT cc_signup(%s::jsonb, gen_random_uuid(), n, n, 'x', NULL, NULL, '5858', 0, '', n, 'c') AS id
+             FROM (SELECT 'c' || md5(%s || i::text) AS n FROM generate_series(1, 100) AS i) AS names""",
+        ctx,
+        event,
+    )
+
+    def join(i: int) -> str:
+        try:
+            player.server.sql(
+                "SELECT cc_event_join(%s::jsonb, %s, %s, NULL, NULL)", ctx, crowd[i]["id"], event
+            )
+        except psycopg.Error as error:
+            return str(error.diag.message_primary)
+        return "joined"
+
+    assert Counter(burst(100, join)) == {"joined": 10, "EVENT_ENDED": 90}  # type: ignore[arg-type]
+    rows = player.server.sql("SELECT count(*) AS n FROM event_participants WHERE event_id = %s", event)
+    assert rows == [{"n": 10}]
+
+
+def test_a_full_event_tells_its_participant_joined_and_the_others_over(
+    player, new_player, make_event
+) -> None:
+    event = make_event(max_participants=1)
+    answers = [call(player, "join", event), call(player, "join", event), call(new_player(), "join", event)]
+
+    assert answers[0].status_code == 201
+    assert [code(answer) for answer in answers[1:]] == ["ALREADY_JOINED", "EVENT_ENDED"]
+
+
+def test_joining_and_advancing_replay_under_their_keys(player, make_event) -> None:
+    event = make_event(goal=1_000)
+    join, step, other = {"Idempotency-Key": "j"}, {"Idempotency-Key": "s"}, {"delta": 7}
+    url = f"/api/events/{event}"
+    joins = [player.http.post(f"{url}/join", headers=join) for _ in range(2)]
+    steps = [player.http.post(f"{url}/progress", json={"delta": 5}, headers=step) for _ in range(3)]
+    reused = player.http.post(f"{url}/progress", json=other, headers=step)
+
+    assert [answer.status_code for answer in joins] == [201, 201]
+    assert {answer.content for answer in steps} == {steps[0].content}
+    assert (steps[2].json()["progress"], steps[2].headers["Idempotent-Replayed"]) == (5, "true")
+    assert code(reused) == "IDEMPOTENCY_KEY_REUSED"
+
+
+def test_a_hundred_steps_at_once_lose_none_and_stop_at_the_goal(player, make_event, burst: Burst) -> None:
+    event = make_event(goal=250)
+    call(player, "join", event)
+    answers = burst(100, lambda _: call(player, "progress", event, delta=3))
+    seen = sorted(answer.json()["progress"] for answer in answers)
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert seen == [min(3 * i, 250) for i in range(1, 101)]
+    assert sum(answer.json()["completed"] for answer in answers) == 100 - 83
+
+
+def test_the_largest_goal_overflows_nothing_and_a_lower_one_takes_nothing(player, make_event) -> None:
+    event, sql = make_event(goal=2**63 - 1), player.server.sql
+    call(player, "join", event)
+    sql("UPDATE event_participants SET progress = %s WHERE event_id = %s", 2**63 - 4, event)
+    last = call(player, "progress", event, delta=1_000).json()
+    assert (last["progress"], last["completed"]) == (2**63 - 1, True)
+    sql("UPDATE game_events SET goal = 5 WHERE id = %s", event)
+    after = call(player, "progress", event, delta=1).json()
+    assert (after["progress"], after["completed"]) == (2**63 - 1, True)
+
+
+def test_after_the_end_nothing_moves_but_what_was_reached_is_paid(player, new_player, make_event) -> None:
+    event, late, guest = make_event(goal=10, reward=9), new_player(), new_player()
+    for one, delta in ((player, 10), (late, 9)):
+        call(one, "join", event)
+        call(one, "progress", event, delta=delta)
+    player.server.sql("UPDATE game_events SET ends_at = now() WHERE id = %s", event)
+
+    assert code(call(late, "progress", event, delta=1)) == "EVENT_ENDED"
+    assert code(call(guest, "join", event)) == "EVENT_ENDED"
+    assert code(call(late, "claim", event)) == "NOT_COMPLETED"
+    assert call(player, "claim", event).json()["balance_after"] == player.gold + 9
+
+
+def test_no_such_event_is_404_on_every_step(anyone) -> None:
+    steps = (("join", {}), ("progress", {"delta": 1}), ("claim", {}))
+    assert {code(call(anyone, what, "NOPE", **body)) for what, body in steps} == {"NOT_FOUND"}
 
 
 def test_a_claim_replays_under_its_key(player) -> None:

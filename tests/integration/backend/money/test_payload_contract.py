@@ -35,6 +35,8 @@ def busy(new_player: Callable) -> object:
         ("/api/events/WELCOME/join", None),
         ("/api/events/WELCOME/progress", {"delta": 100}),
         ("/api/events/WELCOME/claim", None),
+        ("/api/achievements/FIRST_STREAK/claim", None),
+        ("/api/battlepass/claim", {"level": 1, "track": "free"}),
     ):
         assert player.http.post(path, json=body).status_code < 300
     assert player.buy("LUCKY_CHARM", "item").status_code == 200

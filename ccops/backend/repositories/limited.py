@@ -57,6 +57,16 @@ async def list_packages(conn: Connection, user_id: int, *, hold_s: int) -> list[
     return await conn.fetch(_LIST, user_id, hold_s)
 
 
+async def is_paid_outside(conn: Connection, package_id: str) -> bool | None:
+    """Return whether a package is priced in cents; None when there is no such package."""
+    found = await conn.fetchval(
+        "SELECT i.price_cents IS NOT NULL FROM limited_packages p JOIN products i ON i.id = p.product_id"
+        " WHERE p.id = $1",
+        package_id,
+    )
+    return cast(bool | None, found)
+
+
 async def hold(
     conn: Connection, user_id: int, *, package_id: str, hold_id: UUID, hold_s: int
 ) -> Mapping[str, object]:
@@ -89,3 +99,13 @@ async def buy(conn: Connection, user_id: int, wanted: Purchase) -> Bought:
         bool(row["replayed"]),
         cast(int | None, row["stock_left"]),
     )
+
+
+async def tell_refusal(
+    conn: Connection, user_id: int, *, package_id: str, status: str, reason: str, key: str
+) -> None:
+    """Send the user's sockets a purchase_update about a purchase that was refused."""
+    await conn.execute(
+        "SELECT cc_limited_refused($1, $2, $3, $4, $5, $6)",
+        call_context(), user_id, package_id, status, reason, key,
+    )  # fmt: skip

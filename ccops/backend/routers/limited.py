@@ -22,7 +22,7 @@ _ADMIT = (
 )  # fmt: skip
 _BUY = responses(
     *_ADMIT, "BAD_REQUEST", "PAYLOAD_TOO_LARGE", "IDEMPOTENCY_KEY_MISSING", "IDEMPOTENCY_KEY_REUSED",
-    "IDEMPOTENCY_IN_PROGRESS", "INSUFFICIENT_GOLD", "HOLD_EXPIRED",
+    "IDEMPOTENCY_IN_PROGRESS", "INSUFFICIENT_GOLD", "HOLD_EXPIRED", "FRAUD_WINDOW",
 )  # fmt: skip
 _BUY[202] = {"model": LimitedBuyOut, "description": "PENDING: held until the provider's webhook"}
 Package = Annotated[PackageId, Path()]

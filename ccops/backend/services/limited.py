@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 from collections.abc import Mapping
 from typing import cast
@@ -15,10 +17,12 @@ from ccops.backend.core.deps import Idempotency
 from ccops.backend.core.errors import ApiError
 from ccops.backend.db import db
 from ccops.backend.repositories import limited as repository
-from ccops.backend.services import limited_cache, mock_gateway
+from ccops.backend.services import fraud, limited_cache, mock_gateway
 from ccops.backend.utils.redis import wake_relays
 
-# The label of a refusal; codes that are not listed count as `other`.
+log = logging.getLogger("ccops.backend.limited")
+
+# The metric label of a refusal; codes that are not listed count as `other`.
 _REASONS = {
     "INSUFFICIENT_GOLD": "insufficient_gold",
     "IDEMPOTENCY_KEY_REUSED": "key_reused",
@@ -26,7 +30,21 @@ _REASONS = {
     "RANK_REQUIRED": "rank",
     "SOLD_OUT": "sold_out",
     "LIMIT_REACHED": "limit",
+    "FRAUD_WINDOW": "fraud",
 }
+# What the buyer's sockets are told. Codes that are not listed decide nothing: the same try may succeed.
+_TOLD = {
+    "INSUFFICIENT_GOLD": ("FAILED", "insufficient_gold"),
+    "RANK_REQUIRED": ("FAILED", "rank"),
+    "AGE_VERIFICATION_REQUIRED": ("FAILED", "age"),
+    "ENDED": ("FAILED", "ended"),
+    "SOLD_OUT": ("FAILED", "sold_out"),
+    "LIMIT_REACHED": ("FAILED", "limit"),
+    "HOLD_EXPIRED": ("FAILED", "hold_expired"),
+    "NOT_FOUND": ("FAILED", "not_found"),
+    "IDEMPOTENCY_KEY_REUSED": ("IDEMPOTENCY_CONFLICT", "key_reused"),
+}
+_TELL_WITHIN_S = 1.0
 _HOLD_RESULTS = {"SOLD_OUT": "sold_out", "LIMIT_REACHED": "limit"}
 
 
@@ -77,6 +95,7 @@ async def buy(
         key=idempotency.key,
         request_hash=idempotency.hash("limited", package_id, named_hold),
     )
+    slot = await _enter_window(user_id, wanted)
     await limited_cache.begin(user_id, package_id, wanted.key)
     try:
         async with db.connection() as conn:
@@ -84,9 +103,37 @@ async def buy(
     except ApiError as error:
         await limited_cache.refused(user_id, package_id, wanted.key)
         _count_refusal(error.code)
+        if error.code in _TOLD:
+            await _tell(user_id, wanted, error.code)
+        if error.code in _TOLD or error.code in {"NOT_STARTED", "ALREADY_HELD"}:
+            await fraud.leave(slot)
         raise
     await _after(user_id, wanted, bought)
     return bought.status, bought.body, bought.replayed
+
+
+async def _enter_window(user_id: int, wanted: repository.Purchase) -> fraud.Slot:
+    payment = await limited_cache.is_paid_outside(wanted.package_id)
+    try:
+        return await fraud.enter(
+            user_id, payment=payment, scope="limited", key=wanted.key, request_hash=wanted.request_hash
+        )
+    except ApiError as error:
+        _count_refusal(error.code)
+        raise
+
+
+async def _tell(user_id: int, wanted: repository.Purchase, code: str) -> None:
+    """Tell the buyer's sockets. The refusal is the answer: nothing that fails here may replace it."""
+    status, reason = _TOLD[code]
+    try:
+        async with asyncio.timeout(_TELL_WITHIN_S), db.connection() as conn:
+            await repository.tell_refusal(
+                conn, user_id, package_id=wanted.package_id, status=status, reason=reason, key=wanted.key
+            )
+        await wake_relays()
+    except Exception as error:  # noqa: BLE001 - a frame about nothing; the caller gets the refusal itself
+        log.warning("a refusal was not told: %s", type(error).__name__)
 
 
 async def _after(user_id: int, wanted: repository.Purchase, bought: repository.Bought) -> None:

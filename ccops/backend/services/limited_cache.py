@@ -1,4 +1,4 @@
-"""What Redis remembers of limited packages, under the keys that the seed's tools look for.
+"""What is remembered of limited packages, in Redis under the keys that the seed's tools look for.
 
 Nothing is decided by them: a lost key costs nothing, and PostgreSQL answers every retry.
 """
@@ -6,11 +6,33 @@ Nothing is decided by them: a lost key costs nothing, and PostgreSQL answers eve
 from __future__ import annotations
 
 import re
+import time
 
+from ccops.backend.db import db
+from ccops.backend.repositories import limited as repository
 from ccops.backend.utils.redis import LIMITED_IDEMP, LIMITED_LOCK, LIMITED_STOCK, best_effort, redis
 
+_KNOWN_FOR_S = 60.0
+_MOST_PACKAGES = 1_000
 # A client's key may be any text; one with a colon could pass for another kind of key.
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+_paid_outside: dict[str, tuple[float, bool]] = {}
+
+
+async def is_paid_outside(package_id: str) -> bool:
+    """Return whether a package is priced in cents. Only the fraud window depends on it, and a product's
+    unit of price never changes."""
+    known = _paid_outside.get(package_id)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    async with db.connection() as conn:
+        found = await repository.is_paid_outside(conn, package_id)
+    if found is None:
+        return False  # not kept: anybody could fill our memory with names
+    if len(_paid_outside) >= _MOST_PACKAGES:
+        _paid_outside.clear()
+    _paid_outside[package_id] = (time.monotonic() + _KNOWN_FOR_S, found)
+    return found
 
 
 async def stock(package_id: str, left: int) -> None:

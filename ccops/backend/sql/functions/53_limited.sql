@@ -262,3 +262,21 @@ BEGIN
     PERFORM cc_emit_purchase(ctx || jsonb_build_object('trace_id', tx.trace_id), tx, 'PENDING', 'hold_expired');
     RETURN true;
 END $$;
+
+-- Tell a buyer's sockets that a purchase was refused, as cc_buy_refused does for the shop.
+CREATE OR REPLACE FUNCTION cc_limited_refused(
+    ctx jsonb, p_user bigint, p_package text, p_status text, p_reason text, p_key text
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    product text := (SELECT product_id FROM limited_packages WHERE id = p_package);
+BEGIN
+    -- A frame about nothing must not wait behind money for long; without the lock it could be out of order.
+    PERFORM set_config('lock_timeout', '250ms', true);
+    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_emit(ctx, p_user, 'purchase_update', NULL, true, jsonb_strip_nulls(jsonb_build_object(
+        'transaction_id', CASE WHEN p_status = 'IDEMPOTENCY_CONFLICT' THEN
+            (SELECT convert_from(response_body, 'UTF8')::jsonb->>'transaction_id' FROM idempotency_keys
+              WHERE user_id = p_user AND scope = 'limited' AND key = p_key) END,
+        'status', p_status, 'product_id', coalesce(product, p_package),
+        'kind', CASE WHEN product IS NULL THEN 'unknown' ELSE 'limited' END, 'qty', 1, 'reason', p_reason)));
+END $$;

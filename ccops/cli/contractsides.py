@@ -141,9 +141,7 @@ def consumers(found: Iterable[Use], old: Document) -> Iterable[Consumer]:
     for use in found:
         for address in channels.get((use.system, use.target, use.kind), ()):
             verb = "receive" if use.sends else "send"
-            yield _consumer(
-                use, f"ws {address} {verb} {use.kind}" if use.system == "ws" else f"kafka {address}"
-            )
+            yield _consumer(use, f"{use.system} {address} {verb} {use.kind}")
 
 
 def overrides(levels: Iterable[str]) -> dict[str, Level]:

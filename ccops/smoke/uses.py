@@ -155,33 +155,40 @@ def _kinds(frame: Node | None) -> list[str]:
 
 
 def _keys(node: Node, at: str) -> Iterator[tuple[str, Node]]:
-    """Yield every path of a value that is sent, with the node that stands there."""
-    for name, entry in node.entries().items():
-        yield f"{at}{_below(name)}", entry.node
-        yield from _keys(entry.node, f"{at}{_below(name)}")
+    """Yield the path of every value that is sent, with the node that stands there."""
     for item in node.items():
         yield from _keys(item, f"{at}[*]")
+    for name, entry in node.entries().items():
+        yield from _keys(entry.node, f"{at}{_below(name)}")
+    if at != "$" and not node.items() and not node.entries():
+        yield at, node
 
 
 def _pattern(node: Node, at: str) -> Iterator[tuple[str, Node]]:
-    """Yield every path that a pattern looks at; matchers describe the value that is there."""
+    """Yield every path that a pattern looks at, and not the objects on the way there.
+
+    Who reads `$.user.id` does not need `$.user.name`.
+    """
+    inside = list(_inside(node, at))
+    if at != "$" and not inside and node.value != "$absent":
+        yield at, node
+    yield from inside
+
+
+def _inside(node: Node, at: str) -> Iterator[tuple[str, Node]]:
     for item in node.items():
         yield from _pattern(item, f"{at}[*]")
     entries = node.entries()
-    if len(entries) == 1 and (key := next(iter(entries))) in ("$exact", "$object"):
-        yield from _pattern(entries[key].node, at)
-        return
     plain = node.plain()
-    if isinstance(plain, dict) and is_matcher(plain):
+    if len(entries) == 1 and (key := next(iter(entries))) in ("$exact", "$object"):
+        yield from _inside(entries[key].node, at)
+    elif isinstance(plain, dict) and is_matcher(plain):
         for name in _INNER:
             if (operand := node.get(name)) is not None:
                 yield from _pattern(operand, at if operand.items() else f"{at}[*]")
-        return
-    for name, entry in entries.items():
-        if entry.node.value == "$absent":
-            continue
-        yield f"{at}{_below(name)}", entry.node
-        yield from _pattern(entry.node, f"{at}{_below(name)}")
+    else:
+        for name, entry in entries.items():
+            yield from _pattern(entry.node, f"{at}{_below(name)}")
 
 
 def _below(key: str) -> str:

@@ -27,6 +27,7 @@ _TOKEN = ("UNAUTHORIZED", "TOKEN_EXPIRED")
 _BODY = ("BAD_REQUEST", "PAYLOAD_TOO_LARGE", "VALIDATION_ERROR")
 _LOCKS = ("IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS", "BUSY")
 _BET = ("AMOUNT_OUT_OF_RANGE", "INSUFFICIENT_GOLD", "AGE_VERIFICATION_REQUIRED", "NOT_FOUND", "ALREADY_BET")
+_LEAVE = ("ROUND_CLOSED", "ALREADY_CASHED", "CRASHED", "AMOUNT_OUT_OF_RANGE")
 
 
 @router.post(
@@ -44,7 +45,7 @@ async def bet(user: CurrentUser, key: OptionalKey, wanted: CrashBetIn) -> Respon
 @router.post(
     "/cashout",
     response_model=CashedOut,
-    responses=responses(*_TOKEN, *_BODY, *_LOCKS, "ROUND_CLOSED", "ALREADY_CASHED", "CRASHED", "AMOUNT_OUT_OF_RANGE"),
+    responses=responses(*_TOKEN, *_BODY, *_LOCKS, *_LEAVE),
 )
 async def cash_out(user: CurrentUser, key: OptionalKey, wanted: CashoutIn | None = None) -> Response:
     """Leave the round with the multiplier of now, if it has not crashed."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+
 
 def refresh(http, token):
     return http.post("/api/auth/refresh", json={"refresh_token": token})
@@ -82,3 +86,24 @@ def test_no_rotation_escapes_a_logout_of_all(account, http, sql, burst):
         assert answers[10].status_code == 204
         live = "SELECT id FROM refresh_tokens WHERE user_id = %s AND revoked_at IS NULL"
         assert sql(live, user.id) == []
+
+
+def test_a_rotation_that_commits_while_all_are_closed_does_not_escape(account, http, sql, backend, until):
+    user = account()
+    with psycopg.connect(backend.load().get("CCOPS_DATABASE_URL")) as rotation, ThreadPoolExecutor(1) as pool:
+        (parent,) = rotation.execute(
+            "UPDATE refresh_tokens SET rotated_at = now() WHERE user_id = %s RETURNING id", (user.id,)
+        ).fetchone()
+        rotation.execute(
+            "INSERT INTO refresh_tokens (id, family_id, user_id, token_hash, parent_id, expires_at)"
+            " SELECT gen_random_uuid(), family_id, user_id, convert_to('child of ' || id, 'UTF8'), id, expires_at"
+            " FROM refresh_tokens WHERE id = %s",
+            (parent,),
+        )
+        closing = pool.submit(user.post, "/api/auth/logout-all")
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE %s"
+        until(lambda: sql(waiting, "%cc_logout_all%"))
+        rotation.commit()
+    assert closing.result().status_code == 204
+    live = "SELECT id FROM refresh_tokens WHERE user_id = %s AND revoked_at IS NULL"
+    assert sql(live, user.id) == []

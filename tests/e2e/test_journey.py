@@ -181,5 +181,5 @@ def test_every_edge_scenario_of_the_project_is_green(stack: Stack) -> None:
 
 def test_metrics_start_at_zero_for_every_closed_label(stack: Stack) -> None:
     text = httpx.get(stack.url("CCOPS_WORKER_URL") + "/metrics").text
-    assert 'worker_role_up{role="crash"} 0.0' in text
+    assert 'worker_role_failures_total{role="crash"} 0.0' in text
     assert 'streak_claim_total{result="granted"}' in text

@@ -13,6 +13,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("ccops.cli.data", "Prove that the stores hold what the contract says."),
     "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),
     "bench": ("ccops.cli.bench", "Measure the stack against its targets."),
+    "openapi": ("ccops.cli.openapi", "Export the API's document and compare it by proof."),
+    "contract": ("ccops.cli.contract", "Hold WebSocket frames and Kafka records to what was promised."),
     "lint": ("ccops.cli.lint", "Hold the source of a service against rules."),
     "explain": ("ccops.cli.explain", "Say what a code means and what to do about it."),
     "doctor": ("ccops.cli.doctor", "Name every reason why the stack could fail here."),

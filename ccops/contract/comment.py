@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ccops.contract.model import DiffResult, Finding, Level
-from ccops.contract.show import approval_line, loud, outcome
+from ccops.contract.show import approval_line, loud, outcome, sentence
 from ccops.core.reports.markdown import code_span, escaped, fenced
 
 MARKER = "<!-- ccops:contract -->"
@@ -107,7 +107,7 @@ def _proofs(kept: Sequence[tuple[Section, list[Finding]]], budget: _Budget) -> N
 
 def _inside_html(one: Finding) -> str:
     """Return the title of a fold; inside an HTML line GitHub reads no markdown, so backslashes would show."""
-    flat = " ".join(f"{one.operation}: {one.message[:120]}".split())
+    flat = " ".join(sentence(one)[:200].split())
     return html.escape(flat).replace("@", "@\u200b")
 
 
@@ -120,7 +120,7 @@ def _proof(one: Finding, command: str) -> Iterator[str]:
         yield fenced(shown, "json")
         if one.witness.wire:
             yield fenced(one.witness.wire[:_WITNESS_CHARS])
-    if one.reason:
+    if one.reason and (one.witness is None or one.reason != one.witness.note):
         yield f"\n{escaped(one.reason[:600])}"
     for use in one.consumers[:10]:
         yield f"- {code_span(f'{use.file}:{use.line}')} uses {code_span(use.path or one.operation)}"

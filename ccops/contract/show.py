@@ -36,6 +36,11 @@ def compact(value: object, limit: int = _WIDEST) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def sentence(one: Finding) -> str:
+    """Return operation and message, the first only once."""
+    return one.message if one.message.startswith(one.operation) else f"{one.operation}  {one.message}"
+
+
 def outcome(result: DiffResult) -> str:
     """Return the one line that says how it went."""
     if result.nothing_compared:
@@ -62,7 +67,7 @@ def lines(result: DiffResult, command: str) -> Iterator[Line]:
     for one in shown:
         yield from _finding(one, command)
     for one in quiet[:_SHOWN_INFO]:
-        yield f"INFO  {one.operation}  {one.message}  [{one.code}]", "dim"
+        yield f"INFO  {sentence(one)}  [{one.code}]", "dim"
     if len(quiet) > _SHOWN_INFO:
         yield f"INFO  and {len(quiet) - _SHOWN_INFO} more: -o json has them", "dim"
     for stale in result.stale:
@@ -78,7 +83,7 @@ def evidence(one: Finding) -> Iterator[str]:
         yield f"witness  {compact(one.witness.value)}    {one.witness.note}".rstrip()
         if one.witness.wire:
             yield f"as sent  {one.witness.wire}"
-    if one.reason:
+    if one.reason and (one.witness is None or one.reason != one.witness.note):
         yield f"why      {one.reason}"
     if one.also:
         more = f" and {len(one.also) - 3} more" if len(one.also) > 3 else ""
@@ -99,7 +104,7 @@ def approval_line(one: Finding, command: str) -> str:
 def _finding(one: Finding, command: str) -> Iterator[Line]:
     answered = f"  approved by {one.approval.owner} until {one.approval.expires}" if one.approval else ""
     style = "dim" if one.approval else _STYLE[one.level]
-    yield f"{WORD[one.level]:<4}  {one.operation}  {one.message}  [{one.code}]{answered}", style
+    yield f"{WORD[one.level]:<4}  {sentence(one)}  [{one.code}]{answered}", style
     for line in evidence(one):
         yield f"      {line}", ""
     if one.approval is None and one.level is Level.ERR:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ccops.contract.model import DiffResult, Finding, Level, Witness
-from ccops.contract.show import evidence, loud, ordered, outcome
+from ccops.contract.show import evidence, loud, ordered, outcome, sentence
 from ccops.core.output import Issue
 from ccops.core.reports.marks import Mark, MarkReport, Severity
 
@@ -47,7 +47,7 @@ def issues(result: DiffResult) -> tuple[Issue, ...]:
     found = [
         Issue(
             one.code,
-            f"{one.operation}: {one.message}",
+            sentence(one),
             _SEVERITY[one.level].value,
             evidence="\n".join(evidence(one)),
             next_step=f"ccops explain {one.code}",

@@ -31,7 +31,7 @@ def test_breaks_come_first_with_their_proof_folded_and_a_line_to_copy() -> None:
         "| `scenarios/journey.yaml:308` |",
         "| ⚠️ | the pattern was changed | `POST /api/shop/buy` |  |",
     ]
-    assert "<details><summary>GET /api/users/me: the property `gold_balance`" in text
+    assert "<details><summary>GET /api/users/me the property `gold_balance`" in text
     assert '```json\n{\n  "id": 1\n}\n```' in text
     assert "ccops openapi approve --against origin/main 3f2a91c07d5e --owner NAME" in text
 

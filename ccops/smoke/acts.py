@@ -14,6 +14,7 @@ from ccops.clients.guard import unreachable
 from ccops.core.errors import CcopsError, UsageError
 from ccops.smoke.engine_systems import Systems
 from ccops.smoke.probes.base import Look, QueryFailed, plain
+from ccops.smoke.signing import HEADER, signature
 from ccops.smoke.tables import http_target
 from ccops.smoke.watchers_ws import WsWatcher
 
@@ -70,6 +71,8 @@ async def send(client: httpx.AsyncClient, args: Mapping[str, object], trace: str
     request = client.build_request(
         method, str(path), json=args.get("json"), headers=headers, params=_query(args.get("query"))
     )
+    if secret := args.get("sign"):
+        request.headers[HEADER] = signature(str(secret), request.content)
     sent = time.monotonic()
     try:
         response = await client.send(request)

@@ -47,6 +47,8 @@ class Targets:
     embedded: bool = True
     # Site id and password of the backend's administrator; empty where the profile names none.
     admin: tuple[str, str] = field(default=("", ""), repr=False)
+    # What signs webhooks like the payment provider; empty where the profile names none.
+    webhook_secret: str = field(default="", repr=False)
     # For acts that change the stack itself.
     profile: Profile | None = field(default=None, repr=False)
 
@@ -55,13 +57,16 @@ class Targets:
         """Return the targets that `profile` names."""
         urls = {name: url for name, key in KEYS.items() if (url := profile.get(key))}
         admin = (profile.get("CCOPS_ADMIN_SITE_ID"), profile.get("CCOPS_ADMIN_PASSWORD"))
-        return cls(profile.env, urls, profile.stack_kind == "embedded", admin, profile)
+        secret = profile.get("CCOPS_WEBHOOK_SECRET")
+        return cls(profile.env, urls, profile.stack_kind == "embedded", admin, secret, profile)
 
     def names(self) -> dict[str, str]:
         """Return what every expression may use."""
         found = {"env": self.env}
         if all(self.admin):
             found |= {"admin_site_id": self.admin[0], "admin_password": self.admin[1]}
+        if self.webhook_secret:
+            found["webhook_secret"] = self.webhook_secret
         return found
 
     def url(self, system: str) -> str:
@@ -87,9 +92,9 @@ class Targets:
         return found
 
     def passwords(self) -> list[str]:
-        """Return the passwords inside the URLs and the administrator's, to be masked."""
-        found = [word for url in self.urls.values() if (word := password_of(url))]
-        return [*found, self.admin[1]] if self.admin[1] else found
+        """Return the passwords inside the URLs, the administrator's and the webhooks', to be masked."""
+        found = [password_of(url) for url in self.urls.values()]
+        return [word for word in (*found, self.admin[1], self.webhook_secret) if word]
 
 
 @dataclass(slots=True)

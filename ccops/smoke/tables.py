@@ -29,7 +29,7 @@ DEFAULT_WITHIN_S: Final[Mapping[str, float]] = {
 DEFAULT_EVERY_S: Final = 0.25
 
 # What an expression may use besides `vars`, `secrets` and captures; the engine puts it into the scope.
-GLOBAL_NAMES: Final = ("env", "run_id", "admin_site_id", "admin_password")
+GLOBAL_NAMES: Final = ("env", "run_id", "admin_site_id", "admin_password", "webhook_secret")
 STEP_NAMES: Final = ("trace_id", "step_id")
 ANSWER_NAMES: Final = ("status", "headers", "body", "rows")
 
@@ -89,6 +89,7 @@ ACTS: Final[Mapping[str, Shape]] = {
         "json": Field("any", "Body, sent as JSON."),
         "headers": Field("mapping", "Request headers."),
         "auth": Field("any", "Bearer token, usually ${access}."),
+        "sign": Field("any", "Secret that signs the body like the payment provider: ${webhook_secret}."),
         "query": Field("mapping", "Query parameters."),
     },
     "ws": {

@@ -48,6 +48,13 @@ def administrator(site: Site) -> dict[str, str]:
     return {f"CCOPS_{key}": env[key] for key in keys} if all(env.get(key) for key in keys) else {}
 
 
+def webhook_secret(site: Site) -> dict[str, str]:
+    """Return the key of stack.env with which scenarios sign as the payment provider; none when protected."""
+    return (
+        {} if site.protected else {"CCOPS_WEBHOOK_SECRET": program_env(site)["WEBHOOK_SECRETS"].split(",")[0]}
+    )
+
+
 def module(name: str, *args: str) -> tuple[str, ...]:
     """Return the argv of `python -m ccops.backend.NAME`; the current folder is not on its path."""
     package_dir("fastapi", "the game backend")

@@ -38,4 +38,6 @@ def stack_env(site: Site, names: Iterable[str]) -> Mapping[str, str]:
     }
     chosen = set(names)
     keys = {key: make(site) for name, (key, make) in makers.items() if name in chosen}
-    return keys | (backend.administrator(site) if "backend" in chosen else {})
+    if "backend" not in chosen:
+        return keys
+    return keys | backend.administrator(site) | backend.webhook_secret(site)

@@ -109,6 +109,19 @@ def test_stack_env_says_who_administers_an_unprotected_backend(site: Site, tmp_p
     assert administrator(named) == {f"CCOPS_{key}": text for key, text in own.items()}
 
 
+def test_stack_env_gives_the_webhook_secret_that_signs_but_not_of_a_protected_backend(
+    site: Site, tmp_path: Path
+) -> None:
+    ports = dict.fromkeys(NEEDS, 20000)
+    rotated = Site("dev", tmp_path, ports, SECRETS, {"WEBHOOK_SECRETS": "new,old"})
+    guarded = Site("prod", tmp_path, ports, SECRETS, protected=True)
+
+    assert table.stack_env(site, ("backend",))["CCOPS_WEBHOOK_SECRET"] == "s3cret"
+    assert table.stack_env(rotated, ("backend",))["CCOPS_WEBHOOK_SECRET"] == "new"
+    assert "CCOPS_WEBHOOK_SECRET" not in table.stack_env(guarded, ("backend",))
+    assert "CCOPS_WEBHOOK_SECRET" not in table.stack_env(site, ("redis",))
+
+
 def test_private_files_are_private_from_the_first_byte(tmp_path: Path) -> None:
     from ccops.stack.credentials import load_secrets
 

@@ -264,7 +264,7 @@ def test_gold_moves_as_the_model_says_in_any_order(ground: Ground) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=120,
+            max_examples=60,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -276,18 +276,27 @@ def test_a_hundred_cash_outs_of_one_bet_pay_once(player, crash: Crash, burst: Bu
     assert len(player.ledger()) == 3
 
 
-def test_bettors_do_not_wait_for_each_other(new_player, crash: Crash) -> None:
-    """A bet whose transaction is still open holds up neither another bet nor anything but the round's end."""
+def test_bettors_do_not_wait_for_each_other_but_the_worker_waits_for_them(new_player, crash: Crash) -> None:
+    """A bet whose transaction is still open holds up no other bet, and the round can't begin without it."""
     crash.plant(300)
     assert bet(new_player()).status_code == 201
-    other = new_player()
+    [slow], other = crash.crowd(1), new_player()
+    start = "UPDATE crash_rounds SET status = 'RUNNING' WHERE status = 'BETTING'"
     with psycopg.connect(crash.server.database) as conn:
-        conn.execute("SELECT 1 FROM crash_rounds WHERE status = 'BETTING' FOR SHARE")
+        conn.execute(
+            """SELECT cc_crash_bet('{"trace_id": "0", "request_id": "slow-bet", "env": "dev"}', %s, 10, NULL,
+                                   gen_random_uuid(), gen_random_uuid(), 'x', '', 200, 10000, 140000, 5, NULL,
+                                   NULL)""",
+            (slow.id,),
+        )
         assert bet(other).status_code == 201
         with psycopg.connect(crash.server.database, options="-c lock_timeout=100ms") as worker:
-            end = "UPDATE crash_rounds SET status = 'RUNNING' WHERE status = 'BETTING'"
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                worker.execute(end)
+                worker.execute(start)
+            worker.rollback()
+            conn.rollback()
+            worker.execute(start)
+    slow.http.close()
 
 
 @pytest.mark.parametrize("key", ["", "k"])

@@ -29,6 +29,9 @@ def busy(new_player: Callable) -> object:
     player = new_player()
     for _ in range(8):
         assert player.http.post("/api/games/slot/spin", json={"bet": 5}).status_code == 200
+        assert player.http.post("/api/games/gacha/pull", json={"bet": 5}).status_code == 200
+        play = {"bet": 10, "choice": "PAPER"}
+        assert player.http.post("/api/games/rps/play", json=play).status_code == 200
     for path, body in (
         ("/api/streak/claim", {"action_type": "DAILY"}),
         ("/api/actions", {"action_type": "LOOK_AROUND", "context": {"where": ["here", None, 1.5]}}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -148,10 +149,10 @@ def stock(sql: Callable[..., list[dict]]) -> Callable[[str], tuple[int, int]]:
 
 @pytest.fixture
 def sweeper(backend, tmp_path: Path) -> Callable:
-    """`with sweeper() as url:` runs the worker with that one role, and gives its address."""
+    """`with sweeper() as url:` runs the worker with that one role; a signal says how it ends."""
 
     @contextmanager
-    def start() -> Iterator[str]:
+    def start(last: int = signal.SIGTERM) -> Iterator[str]:
         profile = backend.load()
         port = _free_port()
         env = {
@@ -169,7 +170,7 @@ def sweeper(backend, tmp_path: Path) -> Callable:
                 _wait_for_lead(f"http://{HOST}:{port}")
                 yield f"http://{HOST}:{port}"
             finally:
-                process.terminate()
+                process.send_signal(last)
 
     return start
 

@@ -172,7 +172,7 @@ class Arena:
     def token(self, user: int) -> str:
         claims = {
             "sub": str(user), "rank": "STANDARD", "fam": str(uuid.uuid4()), "jti": secrets.token_hex(8),
-            "iat": int(time.time()), "exp": int(time.time()) + 900,
+            "iat": int(time.time()), "exp": int(time.time()) + 21_600,
         }  # fmt: skip
         return jwt.encode(claims, self._key, algorithm="HS256", headers={"kid": self._kid})
 

@@ -43,14 +43,13 @@ class EffectLoader:
                 suggestion(text(same), self.declared.ids),
             )
         body = found.get("json") or found.get("body")
-        outcomes = plain_mapping(found.get("outcomes"))
         return Expect(
             place=node.place,
             status=_plain(found.get("status")),
             body=_plain(body),
             headers=plain_mapping(found.get("headers")),
             rows=_plain(found.get("rows")),
-            outcomes={key: value for key, value in outcomes.items() if isinstance(value, int)},
+            outcomes=plain_mapping(found.get("outcomes")),
             same_as=text(found.get("same_as")),
         )
 

@@ -58,7 +58,8 @@ def checks(
             pattern = render_expected(raw, scope)
             found.append(_matched(label, pattern, actual, match(pattern, actual, scope), mask))
     if expect.outcomes:
-        found.append(_outcomes(expect.outcomes, answer.outcomes))
+        wanted = render(dict(expect.outcomes), scope)
+        found.append(_outcomes(wanted if isinstance(wanted, Mapping) else {}, answer.outcomes))
     if expect.same_as:
         found.append(_same(expect.same_as, answer, earlier, mask))
     return found
@@ -102,7 +103,7 @@ def _matched(label: str, pattern: object, actual: object, wrong: list[Mismatch],
     return Check(label, brief(pattern, mask=mask), observed, not wrong)
 
 
-def _outcomes(wanted: Mapping[str, int], got: Mapping[str, int]) -> Check:
+def _outcomes(wanted: Mapping[str, object], got: Mapping[str, int]) -> Check:
     left = Counter(got)
     ok = True
     for names, count in wanted.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +21,9 @@ from ccops.smoke.model import Act
 if TYPE_CHECKING:
     import httpx
 
-_MOST = 500
+MOST = 1000
+# Files a run has open besides the race's own connections: stores, watchers, reports, modules.
+_SPARE_FILES = 100
 
 
 async def race(context: ActContext, act: Act) -> Answer:
@@ -31,8 +34,7 @@ async def race(context: ActContext, act: Act) -> Answer:
     args = render(act.args, context.scope)
     words = args if isinstance(args, Mapping) else {}
     number, name = int(str(words.get("n", 2))), words.get("as")
-    if not 1 <= number <= _MOST:
-        raise UsageError("RACE_SIZE", f"race n is {number}", evidence=f"allowed are 1 to {_MOST}")
+    _check_size(number)
     inner = act.steps[0]
     requests: list[Mapping[str, object]] = []
     for place in range(number):
@@ -60,6 +62,20 @@ async def race(context: ActContext, act: Act) -> Answer:
         evidence=next((one.evidence for one in answers if one.status and one.status < 300), ""),
         outcomes=dict(outcomes),
     )
+
+
+def _check_size(number: int) -> None:
+    """Raise UsageError when so many connections are not allowed, by us or by this machine."""
+    if not 1 <= number <= MOST:
+        raise UsageError("RACE_SIZE", f"race n is {number}", evidence=f"allowed are 1 to {MOST}")
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and number + _SPARE_FILES > files:
+        raise UsageError(
+            "RACE_SIZE",
+            f"race n is {number} and this process may open {files} files",
+            evidence=f"each request has a connection of its own; {_SPARE_FILES} files are kept for the rest",
+            next_step=f"ulimit -n {number + _SPARE_FILES}, or a smaller n",
+        )
 
 
 async def _stampede(context: ActContext, requests: list[Mapping[str, object]]) -> tuple[float, list[Answer]]:

@@ -103,7 +103,7 @@ class Expect:
     body: object = None
     headers: Mapping[str, object] = field(default_factory=dict)
     rows: object = None
-    outcomes: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, object] = field(default_factory=dict)  # status -> count or ${expression}
     same_as: str = ""
 
 

@@ -238,9 +238,8 @@ def _outcomes(_field: Field, node: Node) -> Problem:
     for key, entry in node.entries().items():
         if not re.fullmatch(r"[1-5][0-9]{2}(\|[1-5][0-9]{2})*", key):
             return f"{key!r} is no HTTP status", 'write 200, or "409|429" for either'
-        count = entry.node.value
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            return f"how often {key} came must be a whole number", ""
+        if _count(_field, entry.node):
+            return f"how often {key} came must be a whole number or an expression", ""
     return None
 
 

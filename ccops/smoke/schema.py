@@ -147,7 +147,7 @@ _KINDS: Final[Mapping[str, Callable[[Field], dict[str, object]]]] = {
     "texts": _array({"type": "string", "minLength": 1}),
     "systems": _array({"enum": list(tables.ALL_SYSTEMS)}),
     "title": _ref("title"),
-    "outcomes": _map({"type": "integer", "minimum": 0}),
+    "outcomes": _map({"oneOf": [{"type": "integer", "minimum": 0}, _EXPRESSION]}),
     "never": _fixed({"enum": [True, 0]}),
     "by": _fixed({"oneOf": [{"const": "none"}, {"type": "object"}]}),
     "pattern": _ref("pattern"),

@@ -144,8 +144,8 @@ def snapshot(
 
     Exit codes: 0 up to date, written, or only shown, 2 usage, 3 it breaks callers: nothing written.
     """
+    from ccops.cli.contractchanges import snapshot_report
     from ccops.cli.contractsides import Call
-    from ccops.cli.contractview import snapshot_report
 
     call = Call(
         app=app_, app_dir=app_dir, python=python, settings=tuple(setting or ()), contract=contract,
@@ -185,8 +185,8 @@ def comment(
 
     Exit codes: 0 printed or posted, 2 usage, 3 GitHub refused, 4 unreachable.
     """
+    from ccops.cli.contractchanges import comment_report, pull_request
     from ccops.cli.contractsides import Call
-    from ccops.cli.contractview import comment_report, pull_request
 
     call = Call(
         old, new, against, contract, app_, app_dir, settings=tuple(setting or ()), approvals=approvals,
@@ -221,8 +221,8 @@ def approve(
 
     Exit codes: 0 written or only shown, 2 usage, unknown fingerprint or a day that is over.
     """
+    from ccops.cli.contractchanges import Answer, approve_report
     from ccops.cli.contractsides import Call
-    from ccops.cli.contractview import Answer, approve_report
 
     call = Call(
         old, new, against, contract, app_, app_dir, settings=tuple(setting or ()), approvals=approvals,

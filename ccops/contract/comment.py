@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ccops.contract.model import DiffResult, Finding, Level
-from ccops.contract.show import approval_line, loud, outcome, sentence
+from ccops.contract.show import approval_line, loud, outcome, places, sentence
 from ccops.core.reports.markdown import code_span, escaped, fenced
 
 MARKER = "<!-- ccops:contract -->"
@@ -37,7 +37,7 @@ def body(sections: Sequence[Section]) -> str:
     failed = any(one.result.exit_code != 0 for one in sections)
     budget = _Budget(MAX_BYTES)
     budget.add(MARKER)
-    budget.add(f"### {'❌' if failed else '✅'} Contract: {_headline(broken, failed=failed)}\n")
+    budget.add(f"### {'❌' if failed else '✅'} Contract: {_headline(broken, failed=failed)}")
     _proofs([(section, _table(section, budget)) for section in sections], budget)
     for section in sections:
         for stale in section.result.stale:
@@ -79,7 +79,7 @@ class _Budget:
 def _table(section: Section, budget: _Budget) -> list[Finding]:
     """Write the heading and the rows; return the findings that got one."""
     rows = loud(section.result)
-    head = [f"#### {escaped(section.title)}\n", f"{escaped(outcome(section.result))}\n"]
+    head = [f"\n#### {escaped(section.title)}\n", f"{escaped(outcome(section.result))}\n"]
     if rows:
         head += _TABLE
     if not budget.add("\n".join(head)):
@@ -89,8 +89,9 @@ def _table(section: Section, budget: _Budget) -> list[Finding]:
 
 def _row(one: Finding) -> str:
     sign = "☑️" if one.approval else _SIGN[one.level]
-    used = "<br>".join(code_span(f"{use.file}:{use.line}") for use in one.consumers[:3])
-    more = f" +{len(one.consumers) - 3}" if len(one.consumers) > 3 else ""
+    hit = places(one)
+    used = "<br>".join(code_span(place) for place, _ in hit[:3])
+    more = f"<br>and {len(hit) - 3} more" if len(hit) > 3 else ""
     said = escaped(one.message[:400]) + (
         f" (approved by {escaped(one.approval.owner)} until {one.approval.expires})" if one.approval else ""
     )
@@ -122,8 +123,8 @@ def _proof(one: Finding, command: str) -> Iterator[str]:
             yield fenced(one.witness.wire[:_WITNESS_CHARS])
     if one.reason and (one.witness is None or one.reason != one.witness.note):
         yield f"\n{escaped(one.reason[:600])}"
-    for use in one.consumers[:10]:
-        yield f"- {code_span(f'{use.file}:{use.line}')} uses {code_span(use.path or one.operation)}"
+    for place, paths in places(one)[:10]:
+        yield f"- {code_span(place)} uses {code_span(paths or one.operation)}"
     yield f"\nWhat it means: {code_span(f'ccops explain {one.code}')}. To accept it:\n"
     yield fenced(approval_line(one, command), "sh")
     yield "\n</details>"

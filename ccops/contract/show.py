@@ -77,6 +77,16 @@ def lines(result: DiffResult, command: str) -> Iterator[Line]:
     yield outcome(result), "bold green" if result.exit_code == 0 else "bold red"
 
 
+def places(one: Finding) -> list[tuple[str, str]]:
+    """Return "file:line" of everybody who is hit, each once, with what they use there."""
+    found: dict[str, list[str]] = {}
+    for use in one.consumers:
+        paths = found.setdefault(f"{use.file}:{use.line}", [])
+        if use.path and use.path not in paths:
+            paths.append(use.path)
+    return [(place, ", ".join(paths)) for place, paths in found.items()]
+
+
 def evidence(one: Finding) -> Iterator[str]:
     """Yield the lines below a finding that make one believe it."""
     if one.witness is not None:
@@ -88,10 +98,11 @@ def evidence(one: Finding) -> Iterator[str]:
     if one.also:
         more = f" and {len(one.also) - 3} more" if len(one.also) > 3 else ""
         yield f"also     {', '.join(one.also[:3])}{more}"
-    for use in one.consumers[:_SHOWN_CONSUMERS]:
-        yield f"used by  {use.file}:{use.line}  {use.path}".rstrip()
-    if len(one.consumers) > _SHOWN_CONSUMERS:
-        yield f"used by  {len(one.consumers) - _SHOWN_CONSUMERS} more places"
+    hit = places(one)
+    for place, paths in hit[:_SHOWN_CONSUMERS]:
+        yield f"used by  {place}  {paths}".rstrip()
+    if len(hit) > _SHOWN_CONSUMERS:
+        yield f"used by  {len(hit) - _SHOWN_CONSUMERS} more places"
 
 
 def approval_line(one: Finding, command: str) -> str:

@@ -33,6 +33,16 @@ def is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
+def is_events(text: str) -> bool:
+    """Return whether `text` names the events of a bundle alone."""
+    return not is_url(text) and Path(text).name == EVENTS
+
+
+def is_bundle(text: str) -> bool:
+    """Return whether `text` names a bundle's folder that declares events, or those events alone."""
+    return not is_url(text) and (is_events(text) or (Path(text) / EVENTS).is_file())
+
+
 def openapi_of(text: str, *, external: bool = False, timeout_s: float = 30.0) -> Document:
     """Read a document by address or path; `external` allows `$ref`s that lead to other addresses."""
     fetch = (lambda url: fetched(url, timeout_s)) if external else None

@@ -94,7 +94,7 @@ def test_the_comment_shows_a_removed_field_a_narrowed_frame_and_a_renamed_path(s
     assert "`scenarios/" in path
     assert "`ws /api/realtime/sync receive subscribe`" in frame
     assert '"topics": [\n    "shop"\n  ]' in ran.out
-    assert "ccops openapi approve --against main" in ran.out
+    assert "ccops openapi approve --against main --contract contract " in ran.out
 
 
 def test_nothing_changed_is_green_and_says_how_much_was_looked_at(shop: Shop) -> None:

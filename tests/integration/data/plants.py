@@ -43,6 +43,24 @@ _LATE = (
     f" VALUES (gen_random_uuid(), 't', 'r', {_U}, 'x', 'cc.t', false, '{{}}', now() - interval '2 minutes')"
 )
 
+_SEED = (
+    f"INSERT INTO user_seeds (user_id, server_seed_enc, server_seed_hash, client_seed, nonce) VALUES ({_U}, '',"
+    " 'h', 'c', 3) ON CONFLICT (user_id) DO UPDATE SET nonce = 3"
+)
+_CRASHED = (
+    "INSERT INTO crash_rounds (public_id, seed_hash, seed_enc, seed, crash_x100, edge_bp, max_x100, growth_e6,"
+    " status, starts_at, ended_at) VALUES (gen_random_uuid(), 'h', '', 's', 150, 200, 10000, 140000,"
+    " 'CRASHED', now() - interval '3 minutes', now() - interval '2 minutes')"
+)
+
+
+def _crash_bet(status: str, cashed: str, payout: int) -> str:
+    return (
+        "INSERT INTO crash_bets (round_id, user_id, public_id, bet, cashed_x100, payout, status, trace_id)"
+        f" SELECT max(id), {_U}, gen_random_uuid(), 10, {cashed}, {payout}, '{status}', 't' FROM crash_rounds"
+    )
+
+
 INVARIANTS: dict[str, tuple[str, ...]] = {
     "gold_never_negative": ("ALTER TABLE wallets DROP CONSTRAINT ck_wallets_gold_nonneg", _wallet(-5, 0)),
     "wallet_is_sum_of_ledger": (_wallet(7, 0),),
@@ -52,11 +70,16 @@ INVARIANTS: dict[str, tuple[str, ...]] = {
     "ledger_row_has_its_cause": (_wallet(5, 1), _ledger(1, 5, 5, "shop_tx")),
     "round_is_booked": (_ROUND,),
     "outbox_leaves_within_60s": (_LATE,),
+    "claim_is_booked": (f"INSERT INTO streak_claims VALUES ({_U}, 'DAILY', '2026-01-01', 100, 1)",),
+    "grant_of_gold_has_its_claim": (_wallet(5, 1), _ledger(1, 5, 5, "achievement", "'FIRST_STREAK'")),
+    "pass_claims_are_earned": (f"INSERT INTO battle_pass_claims VALUES ('S1', {_U}, 'premium', 1, 100, 1)",),
+    "pass_owner_has_bought": (f"INSERT INTO battle_pass_owners VALUES ('S1', {_U}, gen_random_uuid())",),
+    "streak_is_its_claims": (f"INSERT INTO user_streaks VALUES ({_U}, 'DAILY', 3, 3, '2026-01-01')",),
 }
 
 # statements, the code that must be found, the object's name
 SCHEMA: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "a table is gone": (("DROP TABLE crash_bets",), "TABLE_MISSING", "crash_bets"),
+    "a table is gone": (("DROP TABLE crash_bets CASCADE",), "TABLE_MISSING", "crash_bets"),
     "a column is gone": (("ALTER TABLE users DROP COLUMN level CASCADE",), "COLUMN_MISSING", "users.level"),
     "a column has another type": (
         ("ALTER TABLE user_streaks ALTER COLUMN current TYPE bigint",),

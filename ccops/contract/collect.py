@@ -129,7 +129,7 @@ class Collector:
         if core.kind == "property" and core.action == "added-to-closed":
             level = self.policy.closed_clients
             found = search.local(core)
-            witness = search.whole(core, path, root, found)
+            witness, _ = search.whole(core, path, root, found)
             verdict = Verdict.REFUTED if witness else Verdict.UNKNOWN
             return verdict, level, witness, f"{core.reason}; policy closed_clients says {level.name}"
         if core.soft:
@@ -137,11 +137,11 @@ class Collector:
         if not core.open:
             return Verdict.PROVED, Level.INFO, None, core.reason or _PROOF[search.relation.direction]
         found = search.local(core)
-        witness = search.whole(core, path, root, found)
+        witness, reason = search.whole(core, path, root, found)
         if witness is None:
             self.timeouts += found.timed_out
-            return Verdict.UNKNOWN, Level.WARN, None, found.reason
-        return Verdict.REFUTED, Level.ERR, witness, witness.note
+            return Verdict.UNKNOWN, Level.WARN, None, reason
+        return Verdict.REFUTED, Level.ERR, witness, reason
 
 
 _PROOF = {

@@ -199,8 +199,9 @@ class Relation:
         from ccops.contract import relate_objects, relate_unions, relate_values
 
         node = Node(self, a, b)
-        if not node.sub.types:
-            return []
+        if not a.types or not b.types:
+            relate_values.types(node)
+            return node.changes
         if not relate_unions.alone(node):
             relate_values.types(node)
             if node.common:
@@ -222,6 +223,8 @@ class Relation:
             return node.changes
         sides = (self.oracles[0], self.oracles[1]) if self.request else (self.oracles[1], self.oracles[0])
         check = wire.valid if self.wire else Oracle.valid
+        for side in sides:
+            side.warm()
         budget = Budget(50.0)
         try:
             sent = [one for one in values[:1000] if check(sides[0], node.sub.raw, one, budget)]

@@ -303,7 +303,11 @@ def opaque(node: Node, key: str, kind: str) -> None:
     """Compare a keyword that is only known to be the same or not."""
     old, new = node.both(key)
     bare = [_bare(one) for one in (old, new)]
-    if (old is None and new is None) or (old is not None and new is not None and node.relation.same(*bare)):
+    if old is None and new is None:
+        return
+    if old is not None and new is not None and node.relation.same(*bare):
+        return
+    if isinstance(old, Sub) and isinstance(new, Sub) and not node.relation.compare(old, new):
         return
     open_ = node.sup.keys.get(key) is not None
     node.emit(kind, _presence(old, new), None, None, key=key, keyword=key, open_=open_)

@@ -162,7 +162,8 @@ class _Unions:
         _emit(self.node, action, label, open_=open_, reason=reason)
         path, core = self.node.changes[before]
         branch = ("branch", index, index)
-        self.node.changes[before] = (path, replace(core, inner=(branch,) if open_ else ()))
+        if open_:
+            self.node.changes[before] = ((branch, *path), replace(core, inner=(branch,)))
 
     def _pairs(self) -> list[tuple[int, int]]:
         """Return which old alternative became which new one: same content, same mark, or the last of each."""
@@ -216,6 +217,10 @@ class _Unions:
         pair = (sub.raw, sup.raw) if self.relation.request else (sup.raw, sub.raw)
         return self.relation.same(*pair)
 
+    def _equal(self, sub: Sub, sup: Sub) -> bool:
+        pair = (sub, sup) if self.relation.request else (sup, sub)
+        return self._alike(sub, sup) or not self.relation.compare(*pair)
+
     def _clashes(self, covers: dict[int, int | None]) -> set[int]:
         """Return the reader's alternatives that may fit a payload which another one takes already."""
         clash: set[int] = set()
@@ -223,7 +228,7 @@ class _Unions:
             (i, j)
             for i, sub in enumerate(self.subs)
             for j, sup in enumerate(self.sups)
-            if self._alike(sub, sup)
+            if self._equal(sub, sup)
         }
         for i, j in covers.items():
             for k, sup in enumerate(self.sups):
@@ -282,8 +287,3 @@ def disjoint(left: Source, one: Schema, right: Source, two: Schema, depth: int =
             if shut and name in theirs and name not in mine:
                 return True
     return False
-
-
-def opened(changes: Iterable[Change]) -> bool:
-    """Return whether any change wants a witness."""
-    return any(core.open for _, core in changes)

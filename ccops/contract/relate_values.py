@@ -5,6 +5,7 @@ from __future__ import annotations
 from ccops.contract.formats import IGNORED, INT32, TEXT
 from ccops.contract.normalise import ALL_TYPES, NUMBERS, Schema, frozen
 from ccops.contract.relate import Node, numeric, untyped
+from ccops.contract.wire import text
 
 # key, kind, whose type, upper bound, JSON Schema keyword
 _BOUNDS = (
@@ -23,10 +24,11 @@ _TEXTUAL = frozenset({"integer", "number", "boolean"})
 def types(node: Node) -> None:
     """Note types that came or went; null on its own is a finding on its own."""
     old, new = node.a.types, node.b.types
-    if old == new or node.sup.types == ALL_TYPES == node.sub.types:
+    if old == new or (node.relation.wire and _same_texts(*node.both("enum"))):
         return
     missing = {one for one in node.sub.types if not _takes(node, one)}
     split = not untyped(node.a) and not untyped(node.b) and ("null" in old) != ("null" in new)
+    split = split and bool(old - {"null"}) and bool(new - {"null"})
     if split:
         action = "added" if "null" in new else "removed"
         node.emit(
@@ -34,13 +36,18 @@ def types(node: Node) -> None:
             open_="null" in missing, seeds=(None,), blame="type enum const",
         )  # fmt: skip
         old, new, missing = old - {"null"}, new - {"null"}, missing - {"null"}
-        if old == new or not old or not new:
+        if old == new:
             return
     action = "widened" if _within(old, new) else "narrowed" if _within(new, old) else "changed"
     node.emit(
         "type", action, _names(node.a, old), _names(node.b, new), key="type", keyword="type",
         open_=bool(missing), blame="type enum const format",
     )  # fmt: skip
+
+
+def _same_texts(old: object, new: object) -> bool:
+    """Return whether two enumerations are the same once they have travelled as text."""
+    return isinstance(old, list) and isinstance(new, list) and set(map(text, old)) == set(map(text, new))
 
 
 def _takes(node: Node, kind: str) -> bool:
@@ -77,8 +84,8 @@ def values(node: Node) -> None:
     gone = [one for one in old if frozen(one) not in known[1] and one is not None]
     come = [one for one in new if frozen(one) not in known[0] and one is not None]
     if node.relation.wire:
-        texts = [{str(one) for one in side} for side in (old, new)]
-        gone, come = [x for x in gone if str(x) not in texts[1]], [x for x in come if str(x) not in texts[0]]
+        sent = [{text(one) for one in side} for side in (old, new)]
+        gone, come = [x for x in gone if text(x) not in sent[1]], [x for x in come if text(x) not in sent[0]]
     request = node.relation.request
     if len(old) == len(new) == 1 and gone and come:
         node.emit(

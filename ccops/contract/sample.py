@@ -303,9 +303,11 @@ def _arrays(mine: Sampler, sub: Schema, sup: Schema) -> Iterator[object]:
     for length in lengths:
         if length <= MAX_ITEMS:
             yield from _tried(lambda length=length: mine.array(sub, length))  # type: ignore[misc]
-    inside = sup.keys.get("contains")
+    inside = sub.keys.get("contains", sup.keys.get("contains"))
     if isinstance(inside, Sub):
         yield from ([], [None], [0], ["x"], [{}], [1, 1], [1, 2, 3])
+        for value in islice(around(mine, mine.source.schema(inside), Schema(True, "")), 3):
+            yield from ([value] * length for length in lengths if length <= 50)
     items = sub.keys.get("items")
     inner = mine.source.schema(items) if isinstance(items, Sub) else Schema(True, "")
     for value in islice(around(mine, inner, Schema(True, "")), 12):

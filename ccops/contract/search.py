@@ -40,8 +40,6 @@ class Search:
         old, new = relation.oracles
         self.sub_oracle, self.sup_oracle = (old, new) if relation.request else (new, old)
         self.sampler = Sampler(self.sub_oracle.source)
-        old.warm()
-        new.warm()
         self.branch = 0 if relation.request else 1
         self._known: dict[int, tuple[Core, Outcome]] = {}
 
@@ -52,20 +50,37 @@ class Search:
             known = self._known[id(core)] = (core, self._seek(core))
         return known[1]
 
-    def whole(self, core: Core, path: Path, root: tuple[Sub, Sub], found: Outcome) -> Witness | None:
-        """Return the witness as a whole payload where that is small and holds, else as the part that breaks."""
+    def whole(self, core: Core, path: Path, root: tuple[Sub, Sub], found: Outcome) -> tuple[Witness | None, str]:
+        """Return the witness, as a whole payload where that is small, and why there is none.
+
+        A value that breaks at its place breaks the payload around it, unless no payload can hold it there or the
+        reader takes that payload for another reason: then nothing was shown.
+        """
         if found.witness is None:
-            return None
+            return None, found.reason
         at = path[: len(path) - len(core.inner)]
+        here = self._witness(found.local, json_path(at))
+        if not at:
+            return here, here.note
         sub, sup = self._sides(root)
         budget = Budget(self.ms)
+        check = self._check
         try:
             value = self.sampler.embed(self._schema(sub), at, found.local, self.branch)
-            if len(json.dumps(value)) <= MAX_SHOWN and self._breaks(sub, sup, value, frozenset(), budget):
-                return self._witness(value, "")
+            sent, taken = check(self.sub_oracle, sub.raw, value, budget), check(self.sup_oracle, sup.raw, value, budget)
+            if sent and not taken:
+                whole = self._witness(value, "")
+                return (whole, whole.note) if len(json.dumps(value)) <= MAX_SHOWN else (here, here.note)
+            plain = self.sampler.minimal(self._schema(sub))
+            if sent or check(self.sub_oracle, sub.raw, plain, budget):
+                return None, f"an example breaks {json_path(at)} on its own, but no whole payload around it"
         except (NoSample, Undecidable, OutOfTime, RecursionError):
             pass
-        return self._witness(found.local, json_path(at))
+        return here, here.note
+
+    @property
+    def _check(self) -> Callable[..., bool]:
+        return wire.valid if self.relation.wire else Oracle.valid
 
     def _sides(self, pair: tuple[Sub, Sub]) -> tuple[Sub, Sub]:
         return pair if self.relation.request else (pair[1], pair[0])
@@ -81,6 +96,8 @@ class Search:
 
     def _seek(self, core: Core) -> Outcome:
         sub, sup = self._sides(core.pair)
+        for oracle in (self.sub_oracle, self.sup_oracle):
+            oracle.warm()
         budget = Budget(self.ms)
         tried, doubt = 0, ""
         seen: set[str] = set()
@@ -108,7 +125,7 @@ class Search:
 
     def _breaks(self, sub: Sub, sup: Sub, value: object, blame: frozenset[str], budget: Budget) -> bool:
         """Return whether the writer's schema takes a value and the reader's does not."""
-        check: Callable[..., bool] = wire.valid if self.relation.wire else Oracle.valid
+        check = self._check
         if not check(self.sub_oracle, sub.raw, value, budget) or check(self.sup_oracle, sup.raw, value, budget):
             return False
         if not blame or self.relation.wire:

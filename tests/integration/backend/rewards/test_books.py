@@ -14,7 +14,7 @@ USER = "(SELECT max(user_id) FROM wallets)"
 def ledger(ref_type: str, ref_id: str, *, delta: int = 50, seq: int = 1_000) -> str:
     return (
         "INSERT INTO gold_ledger (user_id, seq, delta, balance_after, counter_account, reason, ref_type,"
-        f" ref_id, event_id, trace_id, request_id) VALUES ({USER}, {seq}, {delta}, 50, 'mint:x', '{ref_type}',"
+        f" ref_id, event_id, trace_id, request_id) VALUES ({USER}, {seq}, {delta}, 50, 'x', '{ref_type}',"
         f" '{ref_type}', '{ref_id}', gen_random_uuid(), 't', 'r')"
     )
 

@@ -44,13 +44,13 @@ _LATE = (
 )
 
 _SEED = (
-    f"INSERT INTO user_seeds (user_id, server_seed_enc, server_seed_hash, client_seed, nonce) VALUES ({_U}, '',"
-    " 'h', 'c', 3) ON CONFLICT (user_id) DO UPDATE SET nonce = 3"
+    "INSERT INTO user_seeds (user_id, server_seed_enc, server_seed_hash, client_seed, nonce)"
+    f" VALUES ({_U}, '', 'h', 'c', 3) ON CONFLICT (user_id) DO UPDATE SET nonce = 3"
 )
 _CRASHED = (
-    "INSERT INTO crash_rounds (public_id, seed_hash, seed_enc, seed, crash_x100, edge_bp, max_x100, growth_e6,"
-    " status, starts_at, ended_at) VALUES (gen_random_uuid(), 'h', '', 's', 150, 200, 10000, 140000,"
-    " 'CRASHED', now() - interval '3 minutes', now() - interval '2 minutes')"
+    "INSERT INTO crash_rounds (public_id, seed_hash, seed_enc, seed, crash_x100, edge_bp, max_x100,"
+    " growth_e6, status, starts_at, ended_at) VALUES (gen_random_uuid(), 'h', '', 's', 150, 200, 10000,"
+    " 140000, 'CRASHED', now() - interval '3 minutes', now() - interval '2 minutes')"
 )
 
 
@@ -70,6 +70,10 @@ INVARIANTS: dict[str, tuple[str, ...]] = {
     "ledger_row_has_its_cause": (_wallet(5, 1), _ledger(1, 5, 5, "shop_tx")),
     "round_is_booked": (_ROUND,),
     "outbox_leaves_within_60s": (_LATE,),
+    "nonce_counts_rounds": (_SEED,),
+    "crash_bet_is_booked": (_CRASHED, _crash_bet("LOST", "NULL", 0)),
+    "crash_pays_up_to_the_point": (_CRASHED, _crash_bet("CASHED", "160", 16)),
+    "crash_settles_within_60s": (_CRASHED, _crash_bet("OPEN", "NULL", 0)),
     "claim_is_booked": (f"INSERT INTO streak_claims VALUES ({_U}, 'DAILY', '2026-01-01', 100, 1)",),
     "grant_of_gold_has_its_claim": (_wallet(5, 1), _ledger(1, 5, 5, "achievement", "'FIRST_STREAK'")),
     "pass_claims_are_earned": (f"INSERT INTO battle_pass_claims VALUES ('S1', {_U}, 'premium', 1, 100, 1)",),

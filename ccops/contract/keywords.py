@@ -98,6 +98,12 @@ def tidy(types: frozenset[str]) -> frozenset[str]:
     return types - {"integer"} if "number" in types else types
 
 
+_CONTENT = {
+    "binary": ("contentMediaType", "application/octet-stream"),
+    "byte": ("contentEncoding", "base64"),
+}
+
+
 def _values(source: Source, raw: Mapping[str, object], at: str) -> dict[str, object]:
     keys: dict[str, object] = {}
     if "enum" in raw:
@@ -111,6 +117,10 @@ def _values(source: Source, raw: Mapping[str, object], at: str) -> dict[str, obj
     for name in ("format", "contentEncoding", "contentMediaType"):
         if isinstance(raw.get(name), str):
             keys[name] = raw[name]
+    # OpenAPI 3.0 and older FastAPI say `binary` and `byte` where 3.1 uses JSON Schema's own words.
+    if (spelt := _CONTENT.get(str(keys.get("format")))) is not None:
+        del keys["format"]
+        keys = {spelt[0]: spelt[1], **keys}
     pattern = raw.get("pattern")
     if pattern is not None:
         if not isinstance(pattern, str):

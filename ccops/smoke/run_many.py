@@ -12,6 +12,7 @@ from ccops.core.profile import Profile, Project
 from ccops.smoke.events import Listener, Stream
 from ccops.smoke.loader import load
 from ccops.smoke.model import Scenario
+from ccops.smoke.promises import all_steps
 from ccops.smoke.reporters.data import DataReporter
 from ccops.smoke.reporters.files import Reporter, reporter
 from ccops.smoke.run import Options, Outcome, guard, run_scenario
@@ -87,7 +88,17 @@ async def _all(
         async with places:
             return await run_scenario(scenario, profile, stream, options, masker)
 
-    return list(await asyncio.gather(*(one(scenario) for scenario in scenarios)))
+    beside = [scenario for scenario in scenarios if not _restarts(scenario)]
+    outcomes = list(await asyncio.gather(*(one(scenario) for scenario in beside)))
+    if any(outcome.exit_code is ExitCode.INTERRUPTED for outcome in outcomes):
+        return outcomes
+    alone = [scenario for scenario in scenarios if _restarts(scenario)]
+    return outcomes + await _one_by_one(profile, alone, options, stream, masker)
+
+
+def _restarts(scenario: Scenario) -> bool:
+    """Say whether a scenario takes a service from under the others: then it runs alone."""
+    return any(step.act.kind == "restart" for step in all_steps(scenario))
 
 
 async def _one_by_one(

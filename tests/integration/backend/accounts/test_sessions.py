@@ -96,7 +96,7 @@ def test_a_rotation_that_commits_while_all_are_closed_does_not_escape(account, h
         ).fetchone()
         rotation.execute(
             "INSERT INTO refresh_tokens (id, family_id, user_id, token_hash, parent_id, expires_at)"
-            " SELECT gen_random_uuid(), family_id, user_id, convert_to('child of ' || id, 'UTF8'), id, expires_at"
+            " SELECT gen_random_uuid(), family_id, user_id, sha256(token_hash), id, expires_at"
             " FROM refresh_tokens WHERE id = %s",
             (parent,),
         )

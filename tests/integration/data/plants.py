@@ -67,6 +67,7 @@ INVARIANTS: dict[str, tuple[str, ...]] = {
     "wallet_version_counts_ledger": (_wallet(5, 2), _ledger(2, 5, 5)),  # seq 1 was never written
     "balance_after_is_running_sum": (_wallet(5, 1), _ledger(1, 5, 6)),
     "success_has_one_ledger_row": (_purchase(),),
+    "purchase_states_agree": (_purchase("REFUNDED"),),
     "ledger_row_has_its_cause": (_wallet(5, 1), _ledger(1, 5, 5, "shop_tx")),
     "round_is_booked": (_ROUND,),
     "outbox_leaves_within_60s": (_LATE,),

@@ -28,15 +28,16 @@ def data_report(env: str, look: Callable[[], Looked]) -> Report:
         {"checks": [check.as_data() for check in looked.checks]},
         looked.exit_code,
         env=env,
-        issues=tuple(_issues(looked.checks)),
+        issues=tuple(issues_of(looked.checks)),
         started_at=started,
         duration_ms=round((time.monotonic() - begun) * 1000),
-        text=lambda console: _print(console, looked.checks),
+        text=lambda console: print_checks(console, looked.checks),
         masker=Masker(looked.secrets),
     )
 
 
-def _issues(checks: Sequence[Check]) -> list[Issue]:
+def issues_of(checks: Sequence[Check]) -> list[Issue]:
+    """Return what `checks` found as issues of a report."""
     found: list[Issue] = []
     for check in checks:
         bad = [one for one in check.offences if not one.info]
@@ -64,9 +65,12 @@ def _line(sample: object) -> str:
     )
 
 
-def _print(console: Console, checks: Sequence[Check]) -> None:
+def print_checks(console: Console, checks: Sequence[Check], *, only_bad: bool = False) -> None:
+    """Draw one line a check (`only_bad`: a check that does not hold) and the sum."""
     width = max((len(check.name) for check in checks), default=0)
     for check in checks:
+        if only_bad and check.verdict is Verdict.HOLDS:
+            continue
         infos = sum(one.info for one in check.offences)
         said = "" if check.verdict is Verdict.HOLDS else f"{check.rows} offender(s)"
         if check.verdict is Verdict.NOT_EVALUATED:

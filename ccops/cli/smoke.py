@@ -18,6 +18,7 @@ app = new_app(
 
     ccops smoke journey --up      start everything and walk a day in a user's life
     ccops smoke run lockout       one scenario by name or path
+    ccops smoke race buy --n 300  many at one moment, then every invariant
     ccops smoke trace TRACE_ID    one event's path through all systems
 
     Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
@@ -116,6 +117,46 @@ def run(
     options = Options(variables(var), first, last, timeout, confirm)
     prepare = Preparation(env, project, up=up)
     finish(run_report(profile, names, options, prepare, report or (), output, parallel), output)
+
+
+@app.command()
+def race(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="buy is the scenario buy-race.")],
+    n: Annotated[
+        int | None, typer.Option("--n", help="How many at once; none: as the scenario says.")
+    ] = None,
+    env: EnvOption = "dev",
+    var: VarOption = None,
+    up: UpOption = False,
+    report: ReportOption = None,
+    confirm: ConfirmOption = "",
+    timeout: TimeoutOption = 300.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Release many requests at one moment; then every invariant of the contract must hold.
+
+    ccops smoke race buy --n 300
+    ccops smoke race streak --n 1000 -o json
+
+    Exit codes: 0 green, 1 an outcome or invariant is wrong, 2 usage, 3 refused, 4 unreachable, 130.
+    """
+    from ccops.core.profile import find_project
+    from ccops.smoke.race import race_name, size_of
+
+    chosen = race_name(find_project(project), name)
+    sizes = {} if n is None else size_of(n)
+    _greet([chosen], env, output, report)
+    from ccops.cli.raceview import race_report
+    from ccops.cli.smokeview import variables
+    from ccops.smoke.run import Options
+    from ccops.smoke.run_prepare import Preparation
+
+    options = Options(variables(var) | sizes, timeout_s=timeout, confirm=confirm)
+    prepare = Preparation(env, project, up=up)
+    finish(
+        race_report(lambda: profile_of(env, project), chosen, options, prepare, report or (), output), output
+    )
 
 
 @app.command(name="list")

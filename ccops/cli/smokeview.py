@@ -16,6 +16,7 @@ from ccops.core.errors import CcopsError, ExitCode, UsageError
 from ccops.core.masking import Masker
 from ccops.core.output import Issue, Output, Report, console
 from ccops.core.profile import Profile, Project
+from ccops.smoke.events import Listener
 from ccops.smoke.loader import check_file
 from ccops.smoke.reporters.console import ConsoleReporter, padded, titled
 from ccops.smoke.reporters.files import check_specs
@@ -57,6 +58,7 @@ def run_report(
     reports: Sequence[str],
     output: Output,
     parallel: int = 1,
+    listeners: Sequence[Listener] = (),
 ) -> Report:
     """Run scenarios and return the report. The screen is live in text, and silent in the machine formats."""
     begun, started = time.monotonic(), datetime.now(UTC)
@@ -72,7 +74,7 @@ def run_report(
 
     check_specs(reports, stdout_taken=output is not Output.TEXT)
     scenarios = scenarios_of(profile.project, names)
-    live = [ConsoleReporter(screen).hear] if output is Output.TEXT else []
+    live = [*listeners, *([ConsoleReporter(screen).hear] if output is Output.TEXT else ())]
     with prepare.around(profile, say, Progress(stream)) as ready:
         result = run_all(ready, scenarios, options, parallel=parallel, reports=reports, listeners=live)
     code, issues = result.exit_code, [issue_of(error) for error in result.errors]

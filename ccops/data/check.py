@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ccops.clients.guard import password_of
@@ -54,6 +54,12 @@ def check_data(profile: Profile, wanted: Wanted) -> Looked:
     _known(wanted.only, [SCHEMA, *(one.name for one in invariants)])
     secrets = tuple(password_of(profile.get(key)) for key in ("CCOPS_DATABASE_URL", "CCOPS_CLICKHOUSE_URL"))
     return Looked(tuple(asyncio.run(_all(profile, folder, invariants, wanted))), secrets)
+
+
+def check_invariants(profile: Profile, wanted: Wanted) -> Looked:
+    """Return the invariants alone: what money may have broken, not what a migration may have forgotten."""
+    names = tuple(one.name for one in read_invariants(contract_folder(profile)))
+    return check_data(profile, replace(wanted, only=wanted.only or names))
 
 
 def _known(only: Sequence[str], names: Sequence[str]) -> None:

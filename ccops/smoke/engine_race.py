@@ -21,7 +21,7 @@ from ccops.smoke.model import Act
 if TYPE_CHECKING:
     import httpx
 
-MOST = 1000
+_MOST = 1000
 # Files a run has open besides the race's own connections: stores, watchers, reports, modules.
 _SPARE_FILES = 100
 
@@ -34,7 +34,7 @@ async def race(context: ActContext, act: Act) -> Answer:
     args = render(act.args, context.scope)
     words = args if isinstance(args, Mapping) else {}
     number, name = int(str(words.get("n", 2))), words.get("as")
-    _check_size(number)
+    check_size(number)
     inner = act.steps[0]
     requests: list[Mapping[str, object]] = []
     for place in range(number):
@@ -64,10 +64,10 @@ async def race(context: ActContext, act: Act) -> Answer:
     )
 
 
-def _check_size(number: int) -> None:
+def check_size(number: int) -> None:
     """Raise UsageError when so many connections are not allowed, by us or by this machine."""
-    if not 1 <= number <= MOST:
-        raise UsageError("RACE_SIZE", f"race n is {number}", evidence=f"allowed are 1 to {MOST}")
+    if not 1 <= number <= _MOST:
+        raise UsageError("RACE_SIZE", f"race n is {number}", evidence=f"allowed are 1 to {_MOST}")
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files != resource.RLIM_INFINITY and number + _SPARE_FILES > files:
         raise UsageError(

@@ -30,9 +30,10 @@ BREAK = Mark(
 )
 ACCEPTED = Mark("PATH_REMOVED", "gone", accepted="dana: nobody calls it", subject="GET /old")
 DOUBT = Mark("PATTERN_CHANGED", "undecided", Severity.WARNING)
+SAFE = Mark("OPERATION_ADDED", "new", Severity.INFO)
 REPORT = MarkReport(
     "ccops openapi diff",
-    (BREAK, ACCEPTED, DOUBT),
+    (BREAK, ACCEPTED, DOUBT, SAFE),
     checked=("GET /health",),
     rules={"PATH_REMOVED": "A path that callers use is gone."},
     summary="1 breaking",
@@ -47,14 +48,14 @@ def test_sarif_is_valid_by_the_published_schema(report: MarkReport) -> None:
 
 def test_sarif_names_rule_place_fingerprint_and_approval() -> None:
     run = json.loads(sarif(REPORT, "0.1.0"))["runs"][0]
-    broken, accepted, doubt = run["results"]
+    broken, accepted, doubt, safe = run["results"]
     place = broken["locations"][0]["physicalLocation"]
 
     assert run["tool"]["driver"]["rules"][broken["ruleIndex"]]["id"] == "RESPONSE_FIELD_REMOVED"
     assert place == {"artifactLocation": {"uri": "api/open%20api.json"}, "region": {"startLine": 7}}
     assert broken["partialFingerprints"] == {"ccops/v1": "abc123"}
     assert accepted["suppressions"] == [{"kind": "external", "justification": "dana: nobody calls it"}]
-    assert [broken["level"], doubt["level"]] == ["error", "warning"]
+    assert [broken["level"], doubt["level"], safe["level"]] == ["error", "warning", "note"]
 
 
 def test_sarif_of_a_run_that_judged_nothing_is_not_a_success() -> None:
@@ -67,7 +68,7 @@ def test_junit_fails_only_what_makes_the_run_red() -> None:
 
     assert suite is not None
     assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "4", "failures": "1", "errors": "0", "skipped": "2",
+        "tests": "5", "failures": "1", "errors": "0", "skipped": "3",
     }  # fmt: skip
     failure = suite.find("testcase/failure")
     assert failure is not None

@@ -8,6 +8,7 @@ from ccops.backend.core.errors import ApiError
 from ccops.backend.core.security import Claims
 from ccops.backend.db import db
 from ccops.backend.repositories import actions as repository
+from ccops.backend.repositories.users import is_admin
 from ccops.backend.schemas.actions import ActionIn
 from ccops.backend.utils.redis import wake_relays
 
@@ -30,7 +31,7 @@ async def record(user_id: int, action: ActionIn) -> Mapping[str, object]:
 
 async def list_recent(caller: Claims, user_id: int, *, limit: int) -> list[Mapping[str, object]]:
     """Return the newest actions of `user_id`; only the user and an ADMIN may look."""
-    if caller.user_id != user_id and caller.rank != "ADMIN":
-        raise ApiError("FORBIDDEN")
     async with db.connection() as conn:
+        if caller.user_id != user_id and not await is_admin(conn, caller.user_id):
+            raise ApiError("FORBIDDEN")
         return await repository.list_recent(conn, user_id, limit=limit)

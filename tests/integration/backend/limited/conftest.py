@@ -36,7 +36,9 @@ class Ground:
         self.conn = psycopg.connect(url, row_factory=dict_row)
 
     def one(self, query: str, *args: object) -> dict:
-        return self.conn.execute(query, args).fetchone() or {}
+        """Return the first row; one mapping as the only argument gives named parameters."""
+        given = args[0] if len(args) == 1 and isinstance(args[0], dict) else args
+        return self.conn.execute(query, given).fetchone() or {}
 
     def all(self, query: str, *args: object) -> list[dict]:
         return self.conn.execute(query, args).fetchall()

@@ -22,6 +22,18 @@ from hypothesis.stateful import (
 
 USERS, GOLD, PRICE, CENTS, CREDITS, HOLD_S = 3, 1_000, 400, 500, 70, 60
 CONTEXT = '{"trace_id": "machine", "request_id": "machine", "env": "dev"}'
+# All that a step may change, in one round trip.
+STATE = """
+SELECT (SELECT coalesce(jsonb_object_agg(id, status), '{}') FROM limited_holds
+         WHERE package_id = ANY(%(shops)s)) AS holds,
+       (SELECT jsonb_object_agg(id, jsonb_build_array(stock_reserved, stock_sold)) FROM limited_packages
+         WHERE id = ANY(%(shops)s)) AS stock,
+       (SELECT coalesce(jsonb_object_agg(package_id || ' ' || user_id, bought), '{}') FROM limited_user_counts
+         WHERE package_id = ANY(%(shops)s) AND bought > 0) AS counts,
+       (SELECT jsonb_object_agg(user_id, gold) FROM wallets WHERE user_id = ANY(%(users)s)) AS gold,
+       (SELECT coalesce(jsonb_object_agg(public_id, status), '{}') FROM shop_transactions
+         WHERE user_id = ANY(%(users)s) AND provider = 'machine') AS waiting
+"""
 users = st.integers(0, USERS - 1)
 shops = st.sampled_from(["gold", "cents"])
 
@@ -286,24 +298,22 @@ class HoldMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_database_agrees(self) -> None:
-        for shop in self.shops.values():
-            rows = self.ground.all(
-                "SELECT id::text, status FROM limited_holds WHERE package_id = %s", shop.name
-            )
-            assert {row["id"]: row["status"] for row in rows} == {i: h.status for i, h in shop.holds.items()}
-            (row,) = self.ground.all("SELECT * FROM limited_packages WHERE id = %s", shop.name)
-            numbers = row["stock_reserved"], row["stock_sold"]
-            assert numbers == (shop.counted("HELD"), shop.counted("CAPTURED"))
-            counts = self.ground.all("SELECT * FROM limited_user_counts WHERE package_id = %s", shop.name)
-            wanted = {self.ids[u]: shop.counted("HELD", "CAPTURED", user=u) for u in range(USERS)}
-            assert {row["user_id"]: row["bought"] for row in counts if row["bought"]} == {
-                u: n for u, n in wanted.items() if n
-            }
-        rows = self.ground.all("SELECT user_id, gold FROM wallets WHERE user_id = ANY(%s)", self.ids)
-        assert {row["user_id"]: row["gold"] for row in rows} == dict(zip(self.ids, self.gold, strict=True))
-        for tx, payment in self.paid.items():
-            (row,) = self.ground.all("SELECT status FROM shop_transactions WHERE public_id = %s", tx)
-            assert row["status"] == payment.status
+        seen = self.ground.one(
+            STATE, {"shops": [shop.name for shop in self.shops.values()], "users": self.ids}
+        )
+        shops = {shop.name: shop for shop in self.shops.values()}
+        assert seen == {
+            "holds": {i: hold.status for shop in shops.values() for i, hold in shop.holds.items()},
+            "stock": {n: [shop.counted("HELD"), shop.counted("CAPTURED")] for n, shop in shops.items()},
+            "counts": {
+                f"{n} {self.ids[user]}": counted
+                for n, shop in shops.items()
+                for user in range(USERS)
+                if (counted := shop.counted("HELD", "CAPTURED", user=user))
+            },
+            "gold": {str(i): gold for i, gold in zip(self.ids, self.gold, strict=True)},
+            "waiting": {tx: payment.status for tx, payment in self.paid.items()},
+        }
 
 
 def test_holds_live_and_end_as_the_model_says(ground) -> None:
@@ -311,8 +321,8 @@ def test_holds_live_and_end_as_the_model_says(ground) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=120,
-            stateful_step_count=15,
+            max_examples=100,
+            stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,

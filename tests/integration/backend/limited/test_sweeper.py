@@ -12,6 +12,8 @@ import httpx
 import psycopg
 import pytest
 
+from ccops.backend.schemas.payloads import PurchaseUpdate
+
 CONTEXT = '{"trace_id": "0123456789abcdef0123456789abcdef", "request_id": "sweeper-1", "env": "dev"}'
 ENDED = "SELECT status, count(*) FROM limited_holds WHERE package_id = %s GROUP BY status"
 
@@ -179,6 +181,7 @@ def test_a_buyer_is_told_that_the_hold_ran_out_and_a_late_payment_still_buys(
         until(lambda: len(sql(query, tx)) == 2)
         told = sql(query, tx)[1]["payload"]
         assert (told["status"], told["reason"]) == ("PENDING", "hold_expired")
+        PurchaseUpdate.model_validate(told)
         until(lambda: sample(url, 'purchase_pending{flow="limited"}') >= 1)
     assert pay(sql, receipt) == "processed"
     assert pay(sql, receipt) == "ignored"

@@ -40,9 +40,13 @@ def busy(new_player: Callable) -> object:
         ("/api/events/WELCOME/claim", None),
         ("/api/achievements/FIRST_STREAK/claim", None),
         ("/api/battlepass/claim", {"level": 1, "track": "free"}),
+        ("/api/shop/promo/redeem", {"code": "WELCOME100"}),
     ):
         assert player.http.post(path, json=body).status_code < 300
     assert player.buy("LUCKY_CHARM", "item").status_code == 200
+    for key, status in (("chest", 200), ("another", 409)):
+        limited = player.http.post("/api/shop/limited/FOUNDERS_CHEST/buy", headers={"Idempotency-Key": key})
+        assert limited.status_code == status
     assert player.buy("GOLD_1000", "pack").status_code == 202
     assert new_player().http.post("/api/auth/logout-all").status_code == 204  # a security event
     return player

@@ -27,7 +27,8 @@ SELECT json_build_object(
   'achievements', (
       SELECT coalesce(json_agg(json_build_object(
           'code', a.code, 'title', a.title, 'threshold', a.threshold, 'progress', coalesce(ua.progress, 0),
-          'unlocked', ua.unlocked_at IS NOT NULL) ORDER BY a.code), '[]')
+          'unlocked', ua.unlocked_at IS NOT NULL,
+          'claimed', ua.claimed_at IS NOT NULL) ORDER BY a.code), '[]')
         FROM achievements a LEFT JOIN user_achievements ua ON ua.code = a.code AND ua.user_id = u.id),
   'stats', (
       SELECT coalesce(json_agg(json_build_object(

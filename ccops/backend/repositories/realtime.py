@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from ccops.backend.db import Connection
 
+# $1 user, $2 the calendar day before today: a streak that ends earlier is over.
 _STATE = """
 SELECT json_build_object(
     'profile', json_build_object('user_id', u.id, 'public_id', u.public_id, 'nickname', u.nickname,
@@ -13,11 +15,13 @@ SELECT json_build_object(
     'gold_balance', w.gold,
     'wallet_version', w.version,
     'streaks', coalesce((SELECT json_agg(json_build_object('action_type', s.action_type,
-            'streak_count', s.current, 'longest', s.longest, 'last_claim_day', s.last_claim_day)
+            'streak_count', CASE WHEN s.last_claim_day >= $2::date THEN s.current ELSE 0 END,
+            'longest', s.longest, 'last_claim_day', s.last_claim_day)
             ORDER BY s.action_type)
         FROM user_streaks s WHERE s.user_id = u.id), '[]'::json),
     'achievements', coalesce((SELECT json_agg(json_build_object('achievement_code', a.code,
-            'progress', a.progress, 'unlocked', a.unlocked_at IS NOT NULL) ORDER BY a.code)
+            'progress', a.progress, 'unlocked', a.unlocked_at IS NOT NULL,
+            'claimed', a.claimed_at IS NOT NULL) ORDER BY a.code)
         FROM user_achievements a WHERE a.user_id = u.id), '[]'::json),
     'stats', coalesce((SELECT json_agg(json_build_object('game_type', g.game, 'plays', g.plays,
             'wins', g.wins, 'losses', g.losses, 'wagered', g.wagered, 'paid', g.paid) ORDER BY g.game)
@@ -32,7 +36,7 @@ FROM users u JOIN wallets w ON w.user_id = u.id WHERE u.id = $1 AND u.is_active
 """
 
 
-async def initial_state(conn: Connection, user_id: int) -> Mapping[str, object] | None:
+async def initial_state(conn: Connection, user_id: int, *, before: date) -> Mapping[str, object] | None:
     """Return what a client needs to draw its screen; None when there is no such active user."""
-    found = await conn.fetchval(_STATE, user_id)
+    found = await conn.fetchval(_STATE, user_id, before)
     return found if isinstance(found, dict) else None

@@ -34,7 +34,7 @@ class Profile(Payload):
 
 
 class StreakState(Payload):
-    """One streak."""
+    """One streak; the count is 0 once a day was missed."""
 
     action_type: str
     streak_count: int
@@ -48,6 +48,7 @@ class AchievementState(Payload):
     achievement_code: str
     progress: int
     unlocked: bool
+    claimed: bool
 
 
 class ActionState(Payload):

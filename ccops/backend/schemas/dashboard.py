@@ -39,6 +39,7 @@ class DashboardAchievement(BaseModel):
     threshold: int
     progress: int
     unlocked: bool
+    claimed: bool
 
 
 class DashboardStats(BaseModel):

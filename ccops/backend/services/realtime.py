@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocketDisconnect
 
 from ccops.backend import metrics
+from ccops.backend.core.clock import day_before, game_day
 from ccops.backend.core.config import settings
 from ccops.backend.core.deps import is_revoked
 from ccops.backend.core.errors import ApiError
@@ -92,7 +93,7 @@ async def _greet(connection: Connection, resume: Resume | None) -> None:
     recovered = standing.missed is not None
     missed = standing.missed or []
     async with db.connection() as conn:
-        state = await repository.initial_state(conn, user_id)
+        state = await repository.initial_state(conn, user_id, before=day_before(game_day()))
     if state is None:
         connection.end(CLOSE_TOKEN, "UNAUTHORIZED")
         return

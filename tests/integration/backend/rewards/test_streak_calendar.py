@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.sync.client import connect
 
 from ccops.backend.core import clock
 from ccops.backend.core.config import Settings
@@ -132,6 +133,21 @@ def test_a_clock_that_went_back_neither_pays_twice_nor_ends_the_streak(account, 
 
     assert shown(user) == (2, True)
     assert [row["delta"] for row in ledger(user, "streak")] == [100, 120]
+
+
+def test_a_missed_day_is_over_wherever_it_is_shown(backend, account, claimed_on):
+    user = account()
+    today = datetime.now(ZoneInfo("Asia/Seoul")).date()
+    for ago in (4, 3, 2):
+        claimed_on(user, today - timedelta(days=ago))
+    url = backend.url.replace("http", "ws", 1) + "/api/realtime/sync"
+    with connect(url, subprotocols=["cc.v1", f"bearer.{user.token}"], proxy=None) as socket:
+        frames = [json.loads(socket.recv(timeout=5)) for _ in range(2)]
+    (streak,) = frames[1]["data"]["streaks"]
+
+    assert (streak["streak_count"], streak["longest"]) == (0, 3)
+    assert user.get("/api/dashboard").json()["streaks"][0]["count"] == 0
+    assert shown(user) == (0, False)
 
 
 def test_a_hundred_claims_with_redis_lost_between_them_are_one(account, burst, cache, ledger):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psycopg
@@ -196,10 +197,12 @@ def test_shared_keys_among_many_rounds_never_deadlock(player, burst: Burst) -> N
     assert deadlocks() == before
 
 
-def test_a_wallet_that_somebody_holds_is_busy(player) -> None:
-    with psycopg.connect(player.server.database) as conn:
+def test_a_wallet_that_somebody_holds_is_busy_and_says_so_in_every_game(player) -> None:
+    calls = [lambda game=game: play(player, game) for game in PATHS]
+    calls.append(lambda: player.http.post("/api/games/crash/bet", json={"bet": 10}))
+    with psycopg.connect(player.server.database) as conn, ThreadPoolExecutor(len(calls)) as pool:
         conn.execute("SELECT 1 FROM wallets WHERE user_id = %s FOR UPDATE", (player.id,))
-        assert code(play(player, "slot")) == (409, "BUSY")
+        assert [code(one) for one in pool.map(lambda call: call(), calls)] == [(409, "BUSY")] * len(calls)
     assert play(player, "slot").status_code == 200
 
 

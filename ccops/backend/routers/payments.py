@@ -41,7 +41,6 @@ _ADMIN = (
             "TIMESTAMP_SKEW",
             "PAYLOAD_TOO_LARGE",
             "VALIDATION_ERROR",
-            "IDEMPOTENCY_IN_PROGRESS",
             "BUSY",
         ),
     },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,11 +130,15 @@ def approved(call: Call, old: Document) -> tuple[Approval, ...]:
     return approvals.read_approvals(call.approvals_file, section_of(old), required=call.approvals is not None)
 
 
-def consumers(found: Iterable[Use], old: Document) -> Iterable[Consumer]:
+def consumers(found: Sequence[Use], old: Document) -> Iterable[Consumer]:
     """Return the uses as the gate names operations. A record belongs to the topics that carry its type."""
     if old.kind == "openapi":
+        known = _shapes(old)
+        called = {use.target for use in found if use.system == "http"}
+        # Thousands of findings are held against every consumer: those of other services stay out.
+        ours = {target for target in called if any(_fits(target, shape) for shape in known)}
         for use in found:
-            if use.system == "http":
+            if use.target in ours:
                 yield _consumer(use, use.target)
         return
     channels = _channels(old)
@@ -186,6 +190,28 @@ def _openapi_new(call: Call) -> Document:
 
 def _is_place(text: str) -> bool:
     return is_url(text) or Path(text).exists()
+
+
+def _shapes(document: Document) -> set[tuple[str, ...]]:
+    """Return the operations of a document as words: ("POST", "api", "events", "{}", "claim")."""
+    paths = document.data.get("paths")
+    return {
+        _words(f"{method.upper()} {path}")
+        for path, item in (paths.items() if isinstance(paths, Mapping) else ())
+        for method in (item if isinstance(item, Mapping) else ())
+    }
+
+
+def _words(operation: str) -> tuple[str, ...]:
+    method, _, path = operation.partition(" ")
+    return (method, *_VARIES.sub("{}", path).strip("/").split("/"))
+
+
+def _fits(target: str, shape: tuple[str, ...]) -> bool:
+    mine = _words(target)
+    return len(mine) == len(shape) and all(
+        ours == theirs or "{}" in ours or "{}" in theirs for ours, theirs in zip(mine, shape, strict=True)
+    )
 
 
 def _channels(document: Document) -> dict[tuple[str, str, str], list[str]]:

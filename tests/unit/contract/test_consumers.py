@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ccops.cli.contractsides import consumers
 from ccops.contract.model import Consumer, Direction
 from ccops.contract.sources import events_of, made
@@ -98,11 +100,19 @@ def test_a_record_is_used_of_the_topics_that_carry_its_type(tmp_path: Path) -> N
     assert not any(one.operation.startswith("POST") for one in found)
 
 
-def test_an_openapi_document_has_http_consumers_only(tmp_path: Path) -> None:
-    openapi = made({"openapi": "3.1.0", "paths": {}}, "x")
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [("/api/events/{code}/claim", True), ("/api/events/{code}", False), ("/api/{any}/WELCOME/claim", True),
+     ("/v2/events/{code}/claim", False)],
+)  # fmt: skip
+def test_an_openapi_document_has_the_consumers_of_its_own_operations(
+    path: str, seen: bool, tmp_path: Path
+) -> None:
+    openapi = made({"openapi": "3.1.0", "paths": {path: {"post": {}}}}, "x")
     found = list(consumers(_uses(tmp_path), openapi))
-    assert {one.operation for one in found} == {"POST /api/events/{}/claim"}
-    assert "" in {one.path for one in found}
+
+    assert {one.operation for one in found} == ({"POST /api/events/{}/claim"} if seen else set())
+    assert ("" in {one.path for one in found}) is seen
 
 
 def test_the_projects_own_journey_is_read() -> None:

@@ -59,7 +59,7 @@ def own(source: Source, raw: Mapping[str, object], at: str) -> Schema:
     keys: dict[str, object] = {}
     for name in _SUBS:
         if name in raw:
-            keys[name] = Sub(raw[name], step(at, name))
+            keys[name] = _sub(source, raw[name], step(at, name))
     for name in COUNTS:
         if name in raw:
             keys[name] = _count(source, raw, name, at)
@@ -180,7 +180,7 @@ def _objects(source: Source, raw: Mapping[str, object], at: str) -> dict[str, ob
             continue
         if not isinstance(held, Mapping):
             raise source.wrong(step(at, name), f"an object is expected, this is {kind_of(held)}")
-        keys[name] = {key: Sub(value, step(step(at, name), key)) for key, value in held.items()}
+        keys[name] = {key: _sub(source, value, step(step(at, name), key)) for key, value in held.items()}
     properties = keys.get("properties")
     if isinstance(properties, dict):
         hidden = {key for key, sub in properties.items() if source.hides(sub)}
@@ -204,7 +204,13 @@ def _list_of_subs(source: Source, raw: Mapping[str, object], name: str, at: str)
     held, place = raw[name], step(at, name)
     if not isinstance(held, list) or (not held and name != "prefixItems"):
         raise source.wrong(place, f"an array of schemas is expected, this is {kind_of(held)}")
-    return tuple(Sub(one, step(place, index)) for index, one in enumerate(held))
+    return tuple(_sub(source, one, step(place, index)) for index, one in enumerate(held))
+
+
+def _sub(source: Source, raw: object, at: str) -> Sub:
+    if not isinstance(raw, Mapping | bool):
+        raise source.wrong(at, f"a schema is expected, this is {kind_of(raw)}")
+    return Sub(raw, at)
 
 
 def merge(source: Source, one: Schema, two: Schema) -> Schema:

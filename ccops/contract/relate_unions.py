@@ -104,6 +104,7 @@ class _Unions:
     def __init__(self, node: Node, olds: tuple[Sub, ...], news: tuple[Sub, ...]) -> None:
         self.node, self.relation = node, node.relation
         self.olds, self.news = olds, news
+        self.seen: set[tuple[int, bool]] = set()
         self.subs, self.sups = (olds, news) if self.relation.request else (news, olds)
         sides = (self.relation.old, self.relation.new)
         self.sub_source, self.sup_source = sides if self.relation.request else sides[::-1]
@@ -138,6 +139,9 @@ class _Unions:
         self, i: int, j: int, path: tuple[tuple[str | int, ...], ...], core: Core, *, covered: bool
     ) -> None:
         """Take over a change inside an alternative; what decides is the union as a whole."""
+        if (id(core), covered) in self.seen:
+            return  # the same schema stands in two alternatives
+        self.seen.add((id(core), covered))
         at = (("branch", i, j), *path)
         if core.open and covered:
             core = replace(core, open=False, reason="another alternative takes what this one no longer does")

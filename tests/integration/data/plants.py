@@ -54,6 +54,14 @@ _CRASHED = (
 )
 
 
+def _audit(action: str, after: str) -> str:
+    """Return an audit row that is no link of the chain."""
+    return (
+        "INSERT INTO audit_log (actor_id, action, target, before, after, trace_id, request_id, prev_hash,"
+        f" hash) VALUES ({_U}, '{action}', 'user:' || {_U}, '{{}}', '{after}', 't', 'r', 'a', 'b')"
+    )
+
+
 def _crash_bet(status: str, cashed: str, payout: int) -> str:
     return (
         "INSERT INTO crash_bets (round_id, user_id, public_id, bet, cashed_x100, payout, status, trace_id)"
@@ -71,6 +79,16 @@ INVARIANTS: dict[str, tuple[str, ...]] = {
     "ledger_row_has_its_cause": (_wallet(5, 1), _ledger(1, 5, 5, "shop_tx")),
     "round_is_booked": (_ROUND,),
     "outbox_leaves_within_60s": (_LATE,),
+    "audit_chain_unbroken": (_audit("set_rank", "{}"),),
+    "adjustment_is_booked": (_audit("gold_adjust", '{"adjustment_id": "never-posted"}'),),
+    "limited_stock_is_holds": ("UPDATE limited_packages SET stock_sold = 1 WHERE id = 'VAULT_5000'",),
+    "limited_user_count_is_holds": (f"INSERT INTO limited_user_counts VALUES ('VAULT_5000', {_U}, 1)",),
+    "captured_hold_is_a_sale": (
+        "INSERT INTO limited_holds (id, package_id, user_id, status, expires_at)"
+        f" VALUES (gen_random_uuid(), 'VAULT_5000', {_U}, 'CAPTURED', now())",
+    ),
+    "promo_use_is_a_redemption": ("UPDATE promo_codes SET used_count = 1 WHERE code = 'WELCOME100'",),
+    "promo_redemption_is_booked": (f"INSERT INTO promo_redemptions VALUES ('WELCOME100', {_U}, 100, 1)",),
     "nonce_counts_rounds": (_SEED,),
     "crash_bet_is_booked": (_CRASHED, _crash_bet("LOST", "NULL", 0)),
     "crash_pays_up_to_the_point": (_CRASHED, _crash_bet("CASHED", "160", 16)),

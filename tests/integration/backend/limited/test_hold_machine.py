@@ -117,13 +117,17 @@ class HoldMachine(RuleBasedStateMachine):
         )
         return Shop(name, total, limit)
 
-    @initialize(target=payments, start=st.sampled_from(["", "bought", "late", "swept", "taken"]))
-    def begin(self, start: str) -> object:
+    @initialize(
+        target=payments, start=st.sampled_from(["", "bought", "late", "swept", "taken"]), paid=st.booleans()
+    )
+    def begin(self, start: str, paid: bool) -> object:
         """Begin where things get difficult: chance alone seldom gets that far."""
         if not start:
             return multiple()
         if start == "bought":
-            self.buy(0, "gold", "")
+            for _ in range(1 + paid):
+                self.buy(0, "gold", "")
+            self.hold(0, "gold")  # one too many, when both were paid
             return multiple()
         tx = self.buy(0, "cents", "")
         self.time_passes(0, "cents")
@@ -131,6 +135,8 @@ class HoldMachine(RuleBasedStateMachine):
             self.sweep(100)
         if start == "taken":
             self.hold(1, "cents")
+        if paid:
+            self.pay(tx)
         return tx
 
     def teardown(self) -> None:

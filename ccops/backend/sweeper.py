@@ -51,13 +51,14 @@ async def run(conn: Connection, beat: Callable[[], None]) -> None:
     pending, slow = Every(_PENDING_EVERY_S), Every(_SLOW_EVERY_S)
     while True:
         beat()
-        await sweep_holds(conn)
+        next_s = await repository.seconds_to_next(conn)
+        if next_s is not None and next_s <= 0:
+            await sweep_holds(conn)
         if pending.due():
             await _measure_pending(conn)
         if slow.due():
             metrics.negative_balance.set(await repository.count_negative(conn))
             await _sweep_keys(conn, beat)
-        next_s = await repository.seconds_to_next(conn)
         wanted_s = _LONGEST_SLEEP_S if next_s is None else next_s
         await asyncio.sleep(min(max(wanted_s, _SHORTEST_SLEEP_S), _LONGEST_SLEEP_S))
 

@@ -15,7 +15,7 @@ from ccops.contract.match import Operation, operations, pair, renamed
 from ccops.contract.model import Direction, Verdict
 from ccops.contract.normalise import Source, Sub
 
-_FORMS = frozenset({"application/x-www-form-urlencoded"})
+_TEXTS = ("application/x-www-form-urlencoded", "text/", "xml")  # everything in them is text
 Held = Mapping[str, object]
 
 
@@ -206,7 +206,7 @@ class _Pair:
                 )
         for kind in sorted(olds.keys() & news.keys()):
             subs = [_schema_of(media, at) for media, at in (olds[kind], news[kind])]
-            self.collector.schema(self.name, "body", direction, *subs, wire=kind in _FORMS, name=place)
+            self.collector.schema(self.name, "body", direction, *subs, wire=any(one in kind for one in _TEXTS), name=place)
 
     def _formats(self, source: Source, held: Held, at: str) -> dict[str, tuple[Held, str]]:
         content, place = held.get("content"), step(at, "content")

@@ -196,7 +196,8 @@ class Oracle:
 
 
 def _names(error: ValidationError, keywords: frozenset[str]) -> bool:
-    return error.validator in keywords or any(_names(inner, keywords) for inner in error.context or ())
+    # `false` refuses everything and is no keyword: it has no name to give.
+    return error.validator in keywords or error.validator is None or any(_names(inner, keywords) for inner in error.context or ())
 
 
 def _is_number(value: object) -> bool:

@@ -96,6 +96,10 @@ class Node:
         """Compare two sub-schemas and take over what is found."""
         self.changes += [((step, *path), core) for path, core in self.relation.compare(old, new)]
 
+    def oriented(self, old: Sub, new: Sub) -> tuple[Sub, Sub]:
+        """Return (writer's, reader's) of an old and a new sub-schema."""
+        return (old, new) if self.relation.request else (new, old)
+
     def both(self, key: str) -> tuple[object, object]:
         """Return a keyword's values, old and new."""
         return self.a.keys.get(key), self.b.keys.get(key)

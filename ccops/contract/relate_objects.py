@@ -227,7 +227,8 @@ def _more(node: Node) -> None:
         if emits_more(node.sub):
             node.child(("extra",), old, new)
         elif not any(closed):
-            node.emit("additional-properties", "changed", old.raw, new.raw, open_=False, **place)  # type: ignore[arg-type]
+            open_ = node.relation.request and not node.relation.holds(*node.oriented(old, new))
+            node.emit("additional-properties", "changed", old.raw, new.raw, open_=open_, **place)  # type: ignore[arg-type]
         return
     action = "closed" if closed[1] else "opened"
     shut = _rest(node.sup).raw is False

@@ -166,7 +166,7 @@ class _Unions:
         _emit(self.node, action, label, open_=open_, reason=reason)
         path, core = self.node.changes[before]
         branch = ("branch", index, index)
-        if open_:
+        if open_ and not (self.relation.request and action == "added"):
             self.node.changes[before] = ((branch, *path), replace(core, inner=(branch,)))
 
     def _pairs(self) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ccops.contract.formats import IGNORED, INT32, TEXT
-from ccops.contract.normalise import ALL_TYPES, NUMBERS, Schema, frozen
+from ccops.contract.normalise import ALL_TYPES, NUMBERS, Schema, Sub, frozen
 from ccops.contract.relate import Node, numeric, untyped
 from ccops.contract.wire import text
 
@@ -33,7 +33,8 @@ def types(node: Node) -> None:
         action = "added" if "null" in new else "removed"
         node.emit(
             "nullable", action, "null" in old, "null" in new, key="type", keyword="type",
-            open_="null" in missing, seeds=(None,), blame="type enum const",
+            open_="null" in missing and not node.relation.wire, seeds=(None,), blame="type enum const",
+            reason="null has no form of its own in a text" if node.relation.wire else "",
         )  # fmt: skip
         old, new, missing = old - {"null"}, new - {"null"}, missing - {"null"}
         if old == new:
@@ -55,9 +56,26 @@ def _takes(node: Node, kind: str) -> bool:
     sup = node.sup
     if kind in sup.types or (kind == "integer" and "number" in sup.types):
         return True
-    if not node.relation.wire or "string" not in sup.types or kind not in _TEXTUAL:
+    if not node.relation.wire or kind not in _TEXTUAL | {"string"}:
+        return False
+    if "array" in sup.types:
+        return _takes_one(node, kind)
+    if "string" not in sup.types or kind == "string":
         return False
     return not any(key in sup.keys for key in ("minLength", "maxLength", "patterns", "format", "enum"))
+
+
+def _takes_one(node: Node, kind: str) -> bool:
+    """Return whether a reader of lists takes one plain text as a list of one."""
+    if any(key in node.sup.keys for key in ("minItems", "contains", "prefixItems", "enum", "union")):
+        return False
+    items = node.sup.keys.get("items")
+    if not isinstance(items, Sub):
+        return True
+    source = node.relation.new if node.relation.request else node.relation.old
+    inner = source.schema(items)
+    free = not inner.keys and not inner.extras and kind in inner.types
+    return free and not any(key in node.sub.keys for key in ("enum", "union"))
 
 
 def _within(one: frozenset[str], two: frozenset[str]) -> bool:

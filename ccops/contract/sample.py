@@ -230,8 +230,10 @@ def _inside(value: float, low: object, high: object) -> bool:
     return True
 
 
-def around(mine: Sampler, sub: Schema, sup: Schema) -> Iterator[object]:
+def around(mine: Sampler, sub: Schema, sup: Schema, theirs: Sampler | None = None) -> Iterator[object]:
     """Yield values of the writer's schema that the reader's may refuse, the likely ones first."""
+    if theirs is not None:
+        yield from _provoked(mine, sub, sup, theirs)
     lost = [kind for kind in sorted(sub.types - sup.types) if not (kind == "integer" and "number" in sup.types)]
     for kind in [*lost, *sorted(sub.types - set(lost))]:
         if sub.types == ALL_TYPES and kind in sup.types and not sup.keys.keys() & {"enum", "not", "union"}:
@@ -255,6 +257,50 @@ def around(mine: Sampler, sub: Schema, sup: Schema) -> Iterator[object]:
             inner = mine.source.schema(branch)
             for value in islice(around(mine, inner, sup), 40) if "union" not in inner.keys else ():
                 yield mine.onto(sub, value)
+
+
+def _provoked(mine: Sampler, sub: Schema, sup: Schema, theirs: Sampler) -> Iterator[object]:
+    """Yield values that fulfil the conditions the reader's schema sets, so that their consequences bite."""
+    try:
+        base = mine.minimal(sub)
+    except NoSample:
+        base = None
+    conditions = [sup.keys.get(key) for key in ("not", "if", "then", "else")]
+    for raw in [one for one in conditions if isinstance(one, Sub)]:
+        for value in _tried(lambda raw=raw: theirs.minimal(theirs.source.schema(raw))):  # type: ignore[misc]
+            yield {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
+    if not isinstance(base, dict):
+        return
+    for key in ("dependentRequired", "dependentSchemas"):
+        held = sup.keys.get(key)
+        for name in held if isinstance(held, dict) else ():
+            found = dict(base)
+            before = sub.keys.get("dependentRequired")
+            for one in (name, *(sorted(before.get(name, ())) if isinstance(before, dict) else ())):
+                for value in _tried(lambda one=one: mine.minimal(mine.source.schema(mine.member(sub, one)))):  # type: ignore[misc]
+                    found.setdefault(one, value)
+            yield found
+            inner = held[name] if isinstance(held, dict) else None
+            properties = theirs.source.schema(inner).keys.get("properties") if isinstance(inner, Sub) else None
+            for one in properties if isinstance(properties, dict) else ():
+                yield from ({**found, one: value} for value in (None, 0, "x", True))
+    patterns = sup.keys.get("patternProperties")
+    for pattern in patterns if isinstance(patterns, dict) else ():
+        for name in _names_of(pattern):
+            yield from ({**base, name: value} for value in (0, "x", True, None, [], {}))
+    names = sup.keys.get("propertyNames")
+    if isinstance(names, Sub):
+        text = Schema(True, "", frozenset({"string"}))
+        for name in islice(around(mine, text, theirs.source.schema(names)), 30):
+            if isinstance(name, str):
+                yield {**base, name: "x"}
+
+
+def _names_of(pattern: str) -> list[str]:
+    try:
+        return list(islice(samples(pattern), 2))
+    except Undecidable:
+        return []
 
 
 def _tried(make: object) -> Iterator[object]:

@@ -40,6 +40,7 @@ class Search:
         old, new = relation.oracles
         self.sub_oracle, self.sup_oracle = (old, new) if relation.request else (new, old)
         self.sampler = Sampler(self.sub_oracle.source)
+        self.theirs = Sampler(self.sup_oracle.source)
         self.branch = 0 if relation.request else 1
         self._known: dict[int, tuple[Core, Outcome]] = {}
 
@@ -138,7 +139,7 @@ class Search:
         if not inner:
             yield from core.seeds
             yield from self._without(core, one)
-            yield from around(self.sampler, one, two)
+            yield from around(self.sampler, one, two, self.theirs)
             return
         # The difference lies inside a union: build values of its place into a payload of the union.
         for value in self._places(core, one, two):
@@ -163,7 +164,7 @@ class Search:
         theirs = self._at(self.sup_oracle, two, core.inner, 1 - self.branch)
         if mine is not None:
             yield from self._without(core, mine)
-            yield from around(self.sampler, mine, theirs or Schema(True, ""))
+            yield from around(self.sampler, mine, theirs or Schema(True, ""), self.theirs)
 
     def _at(self, oracle: Oracle, schema: Schema, path: Path, branch: int) -> Schema | None:
         """Return the schema at `path`."""

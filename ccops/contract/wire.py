@@ -29,6 +29,7 @@ def readings(value: object) -> Iterator[object]:
         yield {name: text(one) for name, one in value.items()}
         yield {name: _best(text(one)) for name, one in value.items()}
     else:
+        yield from ([text(value)], [_best(text(value))])  # a list of one
         yield text(value)
         best = _best(text(value))
         if frozen(best) != frozen(text(value)):

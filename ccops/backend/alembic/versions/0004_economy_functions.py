@@ -175,7 +175,12 @@ DECLARE
     goal record;
     now_row record;
 BEGIN
-    FOR goal IN SELECT code, threshold FROM achievements WHERE metric = p_metric ORDER BY code LOOP
+    -- What is unlocked already is not even locked: nearly every purchase and spin is such a one.
+    FOR goal IN SELECT a.code, a.threshold FROM achievements a
+                 WHERE a.metric = p_metric AND NOT EXISTS (
+                     SELECT 1 FROM user_achievements u
+                      WHERE u.user_id = p_user AND u.code = a.code AND u.unlocked_at IS NOT NULL)
+                 ORDER BY a.code LOOP
         INSERT INTO user_achievements AS ua (user_id, code, progress, unlocked_at)
         VALUES (p_user, goal.code, least(p_by, goal.threshold),
                 CASE WHEN p_by >= goal.threshold THEN now() END)

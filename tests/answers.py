@@ -22,6 +22,7 @@ ALIASES = {
 # What the application declares for all routes at once and one of them can't give, each with its reason.
 EXCLUDED = {
     ("GET /health", 503, "STORE_UNAVAILABLE"): "it asks no store: a live process answers",
+    ("POST /api/payments/webhook/{provider}", 400, "BAD_REQUEST"): "said to a client that has hung up",
 }
 Answer = tuple[str, int, str]  # operation, status, error code ("" for a success)
 

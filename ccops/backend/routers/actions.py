@@ -13,7 +13,7 @@ from ccops.backend.services import actions as service
 
 router = APIRouter(prefix="/api/actions", tags=["actions"])
 
-_COMMON = ("BAD_REQUEST", "UNAUTHORIZED", "TOKEN_EXPIRED", "VALIDATION_ERROR")
+_COMMON = ("UNAUTHORIZED", "TOKEN_EXPIRED", "VALIDATION_ERROR")
 
 
 @router.post(
@@ -21,7 +21,9 @@ _COMMON = ("BAD_REQUEST", "UNAUTHORIZED", "TOKEN_EXPIRED", "VALIDATION_ERROR")
     status_code=201,
     responses={
         200: {"model": ActionOut, "description": "This event id was recorded before"},
-        **responses(*_COMMON, "PAYLOAD_TOO_LARGE", "NOT_FOUND", "BUSY", "IDEMPOTENCY_IN_PROGRESS"),
+        **responses(
+            *_COMMON, "BAD_REQUEST", "PAYLOAD_TOO_LARGE", "NOT_FOUND", "BUSY", "IDEMPOTENCY_IN_PROGRESS"
+        ),
     },
 )
 async def record(user: CurrentUser, action: ActionIn, response: Response) -> ActionOut:

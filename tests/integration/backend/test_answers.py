@@ -240,7 +240,8 @@ def test_an_alias_declares_what_the_other_path_declares() -> None:
 def test_every_declared_answer_was_produced(seen_answers: Seen, whole_folder_ran: bool) -> None:
     if not whole_folder_ran:
         pytest.skip("only a part of the folder was selected")
-    assert [f"{name} {status} {word}".strip() for name, status, word in seen_answers.missing()] == []
+    missing = [f"{name} {status} {word}".strip() for name, status, word in seen_answers.missing()]
+    assert not missing, "\n".join(["no test produced", *missing])
 
 
 def test_no_answer_was_seen_that_nobody_declared(seen_answers: Seen) -> None:

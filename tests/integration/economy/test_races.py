@@ -9,10 +9,11 @@ from tests.integration.economy.races import RACES
 
 
 def run(arena: Arena, race: Race, *, flush: bool) -> None:
-    """Run one race and prove everything; `flush` loses Redis between its halves."""
+    """Run one race and prove everything; `flush` loses Redis before it and between its halves."""
     state = race.prepare(arena)
     calls = race.calls(arena, state, race.n)
     if flush:
+        arena.flush()  # between promise and payment, join and claim, sale and refund
         half = len(calls) // 2
         answers = arena.race(calls[:half])
         arena.flush()

@@ -111,7 +111,8 @@ class Collector:
         direction = search.relation.direction
         code = codes.code_of(core.kind, core.action, direction, required)
         key = (code, spot, core.old_at, core.new_at, frozen(core.old), frozen(core.new))
-        if key not in self._groups:
+        group = self._groups.get(key)
+        if group is None or group.finding.level < Level.ERR:
             verdict, level, witness, reason = self._judged(core, path, root, search)
             document = self.old if side is Side.OLD else self.new
             made = Finding(
@@ -120,6 +121,8 @@ class Collector:
                 document.name, shown,
             )  # fmt: skip
             self._put(key, made, operation, shown)
+            if self._groups[key].finding.level < level:  # the worst of what stands at one place is told
+                self._groups[key].finding = made
         self._put(key, self._groups[key].finding, operation, shown)
         self._by_core[id(core), spot] = core, key
 

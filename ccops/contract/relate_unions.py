@@ -165,6 +165,8 @@ class _Unions:
         )
         _emit(self.node, action, label, open_=open_, reason=reason)
         path, core = self.node.changes[before]
+        core = replace(core, old_at=sub.at) if action == "removed" else replace(core, new_at=sub.at)
+        self.node.changes[before] = (path, core)
         branch = ("branch", index, index)
         if open_ and not (self.relation.request and action == "added"):
             self.node.changes[before] = ((branch, *path), replace(core, inner=(branch,)))

@@ -171,6 +171,11 @@ def _values(schema: Json, other: Json) -> list[object]:
 @given(schemas, schemas, st.sampled_from([Direction.REQUEST, Direction.RESPONSE]))
 @example({"oneOf": [{"const": "a"}, {"type": "string"}]}, {"type": "string"}, Direction.REQUEST)
 @example({"anyOf": [{"type": "string"}]}, {"oneOf": [{"type": "string"}, {"minLength": 1}]}, Direction.REQUEST)
+@example(
+    obj("a b", a={"type": "string"}, b={"type": "string"}),
+    {"oneOf": [obj("a", a={"type": "string"}), obj("b", b={"type": "string"})]},
+    Direction.REQUEST,
+)
 def test_no_verdict_about_random_schemas_is_wrong(old: Json, new: Json, direction: Direction) -> None:
     """ERR: the witness is checked by jsonschema as it comes. All INFO: no value in reach tells otherwise."""
     result = bodies(direction, old, new)

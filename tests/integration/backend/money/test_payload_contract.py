@@ -24,7 +24,7 @@ def problems(schema: dict, value: object) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def busy(new_player: Callable) -> object:
+def busy(new_player: Callable, admin, shelf) -> object:
     """A player who has done everything once."""
     player = new_player()
     for _ in range(8):
@@ -43,7 +43,17 @@ def busy(new_player: Callable) -> object:
         ("/api/shop/promo/redeem", {"code": "WELCOME100"}),
     ):
         assert player.http.post(path, json=body).status_code < 300
-    assert player.buy("LUCKY_CHARM", "item").status_code == 200
+    bought = player.buy("LUCKY_CHARM", "item")
+    assert bought.status_code == 200
+    refund = f"/api/payments/{bought.json()['transaction_id']}/refund"
+    reason = {"reason": "everything once"}
+    assert admin.http.post(refund, json=reason, headers={"Idempotency-Key": "all"}).status_code == 200
+    refused = [
+        *(player.buy("LUCKY_CHARM", "item", 2), player.buy("GOLDEN_FRAME", "dear", 1_000)),
+        *(player.buy("VIP_ONLY", "rank"), player.buy("NO_LONGER", "late"), player.buy("NOTHING", "none")),
+        *(player.buy("PRICELESS", "big", 1_000), player.buy("SEASON_PASS", "two", 2)),
+    ]
+    assert [answer.status_code for answer in refused] == [409, 402, 403, 410, 404, 422, 409]
     for key, status in (("chest", 200), ("another", 409)):
         limited = player.http.post("/api/shop/limited/FOUNDERS_CHEST/buy", headers={"Idempotency-Key": key})
         assert limited.status_code == status

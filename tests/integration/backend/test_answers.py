@@ -10,6 +10,7 @@ import hmac
 import json
 import secrets
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,12 +47,12 @@ WRITTEN = (
 class Caller:
     """Sends the request of an operation, valid unless told otherwise."""
 
-    def __init__(self, client: httpx.Client, token: str, secret: str) -> None:
-        self.client, self.token, self.secret = client, token, secret
+    def __init__(self, client: httpx.Client, token: str, secret: str, name: str = "") -> None:
+        self.client, self.token, self.secret, self.name = client, token, secret, name
 
     def at(self, client: httpx.Client) -> Caller:
         """Return the same caller for another server."""
-        return Caller(client, self.token, self.secret)
+        return Caller(client, self.token, self.secret, self.name)
 
     def __call__(self, operation: Operation, **more: object) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if operation.secured else {}
@@ -79,7 +80,7 @@ def call(backend, http: httpx.Client, sql) -> Caller:
     name = f"ans{secrets.token_hex(6)}"
     token = token_of(http, name)
     sql("UPDATE users SET rank = 'ADMIN', age_verified_at = now() WHERE site_id = %s", name)
-    return Caller(http, token, secrets_of(backend.load())["WEBHOOK_SECRETS"].split(",")[0])
+    return Caller(http, token, secrets_of(backend.load())["WEBHOOK_SECRETS"].split(",")[0], name)
 
 
 def token_of(http: httpx.Client, name: str) -> str:
@@ -220,9 +221,34 @@ def test_a_row_that_somebody_holds_is_busy(backend, call: Caller, tmp_path: Path
             answer = caller(item) if with_key else caller(item, headers={"Idempotency-Key": ""})
             return item.name, answer.status_code, answer.text[:200]
 
-        with ThreadPoolExecutor(len(jobs)) as pool:
-            answers = list(pool.map(ask, jobs))
+        fresh = f"new{secrets.token_hex(6)}"
+        form = {"site_id": fresh, "nickname": fresh, "password": "right-password-1"}
+        real = [
+            ("/api/auth/signup", form | {"invite_code": "5858", "birth_date": "1990-05-17"}),
+            ("/api/auth/login", {"site_id": call.name, "password": "right-password-1"}),
+            ("/api/actions", {"action_type": "LOGIN", "event_id": str(uuid.uuid4())}),
+        ]
+
+        def post(job: tuple[str, object]) -> tuple[str, int, str]:
+            headers = {"Authorization": f"Bearer {call.token}"}
+            answer = client.post(job[0], json=job[1], headers=headers)
+            return job[0], answer.status_code, answer.text[:200]
+
+        with ThreadPoolExecutor(len(jobs) + len(real)) as pool:
+            others = pool.map(post, real)
+            answers = [*pool.map(ask, jobs), *others]
     assert [one for one in answers if one[1] >= 500] == []
+    assert {one[1] for one in answers[-len(real) :]} == {409}
+
+
+def test_a_token_of_nobody_does_nothing(backend, call: Caller) -> None:
+    kid, key = secrets_of(backend.load())["JWT_KEYS"].split(",")[0].split(":", 1)
+    claims = {"sub": str(2**62), "rank": "STANDARD", "fam": str(uuid.uuid4()), "jti": "j", "exp": 2**40}
+    token = jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid})
+    for operation in OPERATIONS:
+        if operation.secured:
+            answer = call(operation, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code < 500, operation.name
 
 
 def _client(url: str) -> httpx.Client:

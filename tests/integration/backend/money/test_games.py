@@ -93,11 +93,13 @@ def test_a_hundred_rounds_at_once_are_affordable_and_without_a_gap(player, wide,
     played = [answer.json() for answer in answers if answer.status_code == 200]
     rows = player.ledger()
 
-    assert {answer.status_code for answer in answers} == {200, 402}
+    # 120 rounds cost 960 gold on average: now and then luck pays for all of them.
+    refused = len(answers) - len(played)
+    assert {answer.status_code for answer in answers} <= {200, 402}
     assert sorted(body["fairness"]["nonce"] for body in played) == list(range(len(played)))
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     assert player.balance() == sum(row["delta"] for row in rows) == rows[-1]["balance_after"]
-    assert min(row["balance_after"] for row in rows) < 100  # what a refusal needs
+    assert not refused or min(row["balance_after"] for row in rows) < 100  # what a refusal needs
     assert sum(row["delta"] for row in rows if row["reason"] == "bet") == -100 * len(played)
     assert sum(row["delta"] for row in rows if row["reason"] == "win") == sum(b["payout"] for b in played)
     totals = player.http.get("/api/games/stats").json()["items"]

@@ -6,10 +6,16 @@ A counter that first appears at 500 does not fire a rule on increase(); the same
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
+from typing import Literal
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 
+from ccops.backend import shared_metrics
 from ccops.backend.core.config import settings
+
+# Before the first metric: each finds out by itself where its numbers are kept.
+shared_metrics.join_if_shared()
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "OTHER")
 EVENT_TYPES = (
@@ -34,7 +40,8 @@ TOPIC_STEMS = (
     "auth.security",
     "ops.dlq",
 )
-TABLES = ("events", "ledger", "game_rounds", "purchases")
+TABLES = ("events", "ledger", "game_rounds", "purchases", "rewards", "progress", "security")
+INGEST_GROUPS = ("actions", "games", "economy", "shop", "players")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5)
 MILLISECONDS = (1, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 2500, 5000)
 
@@ -47,9 +54,15 @@ def counter(name: str, help_text: str, **closed: tuple[str, ...]) -> Counter:
     return made
 
 
-def gauge(name: str, help_text: str, **closed: tuple[str, ...]) -> Gauge:
-    """Declare a gauge, its children initialised like a counter's."""
-    made = Gauge(name, help_text, tuple(closed))
+def gauge(
+    name: str, help_text: str, *, across: Literal["livesum", "livemax"] = "livesum", **closed: tuple[str, ...]
+) -> Gauge:
+    """Declare a gauge, its children initialised like a counter's.
+
+    `across` says what several processes have together: the sum of what each holds, or, of what each read from
+    the database, the largest.
+    """
+    made = Gauge(name, help_text, tuple(closed), multiprocess_mode=across)
     for values in product(*closed.values()) if closed else ():
         made.labels(*values)
     return made
@@ -106,6 +119,7 @@ PAID_OUTSIDE = ("gold_pack", "limited", "battle_pass", "item")
 purchase_pending = gauge(
     "purchase_pending",
     "Payments that wait for their provider.",
+    across="livemax",
     flow=PAID_OUTSIDE,
 )
 payment_events = counter(
@@ -138,7 +152,7 @@ battlepass_claim = counter(
     "battlepass_claim_total", "Battle pass claims.", result=("granted", "duplicate", "locked")
 )
 reward_grant = counter("reward_grant_total", "Grants by administrators.", result=("granted", "duplicate"))
-negative_balance = gauge("economy_negative_balance_users", "Wallets below zero: must be 0.")
+negative_balance = gauge("economy_negative_balance_users", "Wallets below zero: must be 0.", across="livemax")
 
 ws_active = gauge("ws_active_connections", "Open sockets of /api/realtime/sync.")
 ws_legacy = counter("ws_legacy_games_connections_total", "Attempts on the legacy games socket.")
@@ -151,6 +165,13 @@ realtime_lag = Histogram(
     "realtime_event_lag_ms", "From the outbox row to the socket write.", ("type",), buckets=MILLISECONDS
 )
 realtime_sent = counter("realtime_events_sent_total", "Frames written to sockets.", type=EVENT_TYPES)
+realtime_throttled = counter(
+    "realtime_throttled_total",
+    "Frames not sent because a newer one of the same kind was waiting.",
+    type=("profile_update", "stats_update"),
+)
+WS_CLOSE_CODES = ("1011", "1012", "1013", "4401", "4403", "4408", "4409", "4413", "4429", "4508")
+ws_closed = counter("ws_closed_total", "Sockets that the service closed.", code=WS_CLOSE_CODES)
 realtime_recovery = counter(
     "realtime_recovery_total", "Reconnects that asked for missed events.", result=("recovered", "snapshot")
 )
@@ -181,14 +202,53 @@ ingest_batch_seconds = Histogram(
     ("table",),
     buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
 )
+ingest_lag = gauge(
+    "olap_ingest_lag_seconds",
+    "Age of the oldest event that ClickHouse does not have yet.",
+    across="livemax",
+    table=TABLES,
+)
+ingest_missing_ratio = gauge(
+    "olap_ingest_missing_ratio",
+    "Share of the events of the last hour, two minutes ago or older, that ClickHouse does not have.",
+    across="livemax",
+    table=TABLES,
+)
+ingest_checked = gauge(
+    "olap_ingest_checked_events",
+    "How many events the missing ratio rests on.",
+    across="livemax",
+    table=TABLES,
+)
+kafka_consumer_assigned = Gauge(
+    "kafka_consumer_assigned_partitions",
+    "Partitions that the ingester's consumer holds.",
+    ("group",),
+    multiprocess_mode="livemax",
+)
+kafka_last_message = Gauge(
+    "kafka_consumer_last_message_timestamp_seconds",
+    "When the ingester last took records of this group; 0 = not since it started.",
+    ("group",),
+    multiprocess_mode="livemax",
+)
 # Topics are closed as well; their names end with the environment.
 for _stem in TOPIC_STEMS:
     events_published.labels(settings.topic(_stem))
     events_publish_failed.labels(settings.topic(_stem), "not_acknowledged")
     kafka_dlq.labels(settings.topic(_stem))
+for _name in INGEST_GROUPS:
+    kafka_consumer_assigned.labels(f"cc.{_name}.clickhouse.{settings.app_env}")
+    kafka_last_message.labels(f"cc.{_name}.clickhouse.{settings.app_env}")
 for _type in EVENT_TYPES:
     realtime_lag.labels(_type)
 for _table in TABLES:
     ingest_batch_seconds.labels(_table)
 
 registry = REGISTRY
+
+
+def exposition() -> bytes:
+    """Return Prometheus text: of this process, or of all that share its port."""
+    folder = settings.prometheus_multiproc_dir
+    return shared_metrics.exposition(Path(folder)) if folder else generate_latest(registry)

@@ -1,4 +1,8 @@
-"""Run the backend: `python -m ccops.backend.serve`."""
+"""Run the backend: `python -m ccops.backend.serve`.
+
+Alone it opens its port. As one of several it is handed a listening socket (`LISTEN_FD`) that all of them
+accept from: what waits there when one of them ends, or dies, is taken by the next.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import sys
 
 import uvicorn
 
-from ccops.backend import rules
+from ccops.backend import draining, rules
 from ccops.backend.core import logs
 from ccops.backend.core.config import settings
 from ccops.backend.realtime.protocol import PING_EVERY_S, PONG_WITHIN_S, SyncProtocol
@@ -19,13 +23,24 @@ def main() -> int:
     except rules.RulesInvalid as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    uvicorn.run(
+    server: uvicorn.Server
+    if settings.listen_fd:
+        server = draining.DrainingServer(_config(draining.SharedSyncProtocol))
+        server.run(sockets=draining.sockets())
+    else:
+        server = uvicorn.Server(_config(SyncProtocol))
+        server.run()
+    return 0 if server.started else 3
+
+
+def _config(websockets: type[SyncProtocol]) -> uvicorn.Config:
+    return uvicorn.Config(
         "ccops.backend.main:app",
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
         http="httptools",
-        ws=SyncProtocol,
+        ws=websockets,
         ws_max_size=65_536,
         ws_ping_interval=PING_EVERY_S,
         ws_ping_timeout=PONG_WITHIN_S,
@@ -38,7 +53,6 @@ def main() -> int:
         # X-Forwarded-For is whatever a client says: the lockout counts by the peer's own address.
         proxy_headers=False,
     )
-    return 0
 
 
 if __name__ == "__main__":

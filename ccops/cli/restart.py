@@ -24,19 +24,23 @@ def restart(
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Restart one service and wait until it is ready again.
+    """Restart one service and wait until it is ready again; of several processes one after the other.
 
     ccops restart backend
+    ccops restart backend-2
     ccops restart backend --set ACCESS_TTL_S=2 --set LOG_LEVEL=debug
 
     Exit codes: 0 ready again, 2 usage, 3 refused, 4 it is not ready or the stack is down.
     """
     from ccops.cli.stackview import service_line, service_rows
     from ccops.stack import engine
+    from ccops.stack.members import members
     from ccops.stack.request import parse_settings
 
     state = engine.restart(profile_of(env, project), service, parse_settings(settings or ()))
-    row = next(row for row in service_rows(state) if row["name"] == service)
-    line = service_line(state.services[service])
-    report = Report("ccops.stack.restart/v1", row, env=env, text=lambda console: console.print(line))
+    names = members(service, state.services)
+    rows = [row for row in service_rows(state) if row["name"] in names]
+    lines = "\n".join(service_line(state.services[name]) for name in names)
+    data: dict[str, object] = rows[0] if len(rows) == 1 else {"name": service, "members": rows}
+    report = Report("ccops.stack.restart/v1", data, env=env, text=lambda console: console.print(lines))
     finish(report, output)

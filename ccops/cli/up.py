@@ -35,6 +35,12 @@ def up(
     env: EnvOption = "dev",
     seed: Annotated[Seed, typer.Option("--seed", help="Data of a new database.")] = Seed.DEMO,
     wait_timeout: Annotated[float, typer.Option("--wait-timeout", help="Seconds to wait.", min=1)] = 120.0,
+    backend_workers: Annotated[
+        int | None,
+        typer.Option(
+            "--backend-workers", help="Backend processes behind one port.", show_default="profile, or 1"
+        ),
+    ] = None,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -42,6 +48,7 @@ def up(
 
     ccops up              everything
     ccops up postgres redis
+    ccops up --backend-workers 2
 
     Exit codes: 0 ready, 2 usage, 3 refused (a taken port names its owner), 4 a service is not ready.
     """
@@ -55,7 +62,7 @@ def up(
 
     profile = profile_of(env, project)
     progress = Progress(stream)
-    state = engine.up(profile, services or (), seed.value, progress, wait_timeout)
+    state = engine.up(profile, services or (), seed.value, progress, wait_timeout, backend_workers)
     finish(_report(state, progress, time.monotonic() - began), output)
 
 

@@ -22,6 +22,7 @@ from ccops.stack.control import (
     wait_answer,
 )
 from ccops.stack.failures import not_ready
+from ccops.stack.members import check_count, expand, kind_of, members, wanted_count
 from ccops.stack.paths import StateDir
 from ccops.stack.request import Action, Request, submit
 from ccops.stack.services import table
@@ -43,19 +44,24 @@ def up(
     seed: str = "demo",
     on_event: OnEvent = lambda _: None,
     wait_timeout_s: float = 120.0,
+    backend_workers: int | None = None,
 ) -> StackState:
     """Start `services` with what they need (none named: all) and wait until they are ready.
+
+    `backend_workers` is the number of backend processes behind one port (none: what the profile says).
 
     Raises Refused before anything is changed, Unreachable when a service does not become ready. On
     KeyboardInterrupt everything that this call started is stopped again.
     """
     require_embedded(profile, "up")
     check_profile(profile)
-    names, asked = with_needs(services), tuple(services)
+    asked = tuple(services)
+    names = expand(with_needs(asked), wanted_count(profile, backend_workers))
     state_dir = StateDir(profile.state_dir)
     state_dir.create()
     with only_one(state_dir, on_event):
         before = living(state_dir)
+        check_count(before, names)
         good = [name for name, item in before.services.items() if item.phase in _RUNNING] if before else []
         starting = [name for name in names if name not in good]
         request, absent = _preflight(profile, state_dir, before, starting, names, asked, seed)
@@ -82,12 +88,15 @@ def up(
 def down(profile: Profile, services: Iterable[str] = (), timeout_s: float = 40.0) -> tuple[str, ...]:
     """Stop `services` (none named: all, and the supervisor); returns the names that were running."""
     require_embedded(profile, "down")
-    names = tuple(services)
-    check_names(names)
+    asked = tuple(services)
+    check_names(asked, members=True)
     state_dir = StateDir(profile.state_dir)
     before = living(state_dir)
     if before is None:
         sweep(state_dir)
+        return ()
+    names = tuple(dict.fromkeys(member for name in asked for member in members(name, before.services)))
+    if asked and not names:
         return ()
     running = tuple(
         name for name, item in before.services.items() if item.pid and (not names or name in names)
@@ -139,10 +148,10 @@ def state(profile: Profile) -> StackState | None:
 
 
 def pid_of(profile: Profile, service: str) -> int | None:
-    """Return the pid of the process that owns the port of `service`."""
+    """Return the pid of the process that owns the port of `service`; of several the first that lives."""
     now = state(profile)
-    item = now.services.get(service) if now else None
-    return item.pid if item and item.pid and alive(item.pid, item.started) else None
+    items = [now.services[name] for name in members(service, now.services)] if now else []
+    return next((item.pid for item in items if item.pid and alive(item.pid, item.started)), None)
 
 
 def restart(
@@ -151,11 +160,15 @@ def restart(
     set: Mapping[str, str] | None = None,  # noqa: A002 - reads as the option it is: restart(..., set={})
     timeout_s: float = 60.0,
 ) -> StackState:
-    """Restart `service` with extra environment `set` (only until its next restart) and wait for it."""
+    """Restart `service` with extra environment `set` (only until its next restart) and wait for it.
+
+    Several processes of one service are restarted one by one, each after the one before is ready again; the
+    first that does not become ready ends it. `timeout_s` is for each.
+    """
     require_embedded(profile, "restart")
-    check_names((service,))
+    check_names((service,), members=True)
     overrides = dict(set or {})
-    if overrides and service not in SETTABLE:
+    if overrides and kind_of(service) not in SETTABLE:
         raise Refused(
             "NOT_SETTABLE",
             f"{service} reads no settings from its environment",
@@ -166,18 +179,20 @@ def restart(
         check_overrides(profile, overrides)
     state_dir = StateDir(profile.state_dir)
     before = living(state_dir)
-    if before is None or service not in before.services:
+    names = members(service, before.services) if before else ()
+    if before is None or not names:
         raise Unreachable(
             "STACK_DOWN",
             f"{service} was not started" if before else "the stack is down",
             evidence=f"state folder: {state_dir.root}",
-            next_step=f"ccops up {service}",
+            next_step=f"ccops up {kind_of(service)}",
         )
-    request = Request(Action.RESTART, (service,), choices_of(profile), overrides)
+    request = Request(Action.RESTART, names, choices_of(profile), overrides)
     submit(state_dir, before.pid, request)
-    now = wait_answer(state_dir, before.pid, request, timeout_s)
-    if not now.services[service].good:
-        raise not_ready(state_dir, [now.services[service]], 1)
+    now = wait_answer(state_dir, before.pid, request, timeout_s * len(names))
+    bad = [now.services[name] for name in names if not now.services[name].good]
+    if bad:
+        raise not_ready(state_dir, bad, len(names))
     return now
 
 
@@ -207,8 +222,10 @@ def _preflight(
         sweep(state_dir)
     check_version(state_dir)
     # A port of a service that the supervisor is just restarting is its own.
-    held = [name for name, item in before.services.items() if item.pid] if before else []
-    ports.plan_ports(profile, [name for name in starting if name not in held])
+    held = {name for name, item in before.services.items() if item.pid} if before else set()
+    held |= {kind_of(name) for name in held}  # the supervisor itself holds the port of several processes
+    wanted = {name for member in starting for name in (member, kind_of(member))}
+    ports.plan_ports(profile, wanted - held)
     request = Request(Action.START, names, choices_of(profile, seed))
     built = table.build(site_of(state_dir, request.choices), names)
     absent = {name: service.absent for name, service in built.items() if service.absent}

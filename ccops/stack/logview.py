@@ -12,6 +12,7 @@ from pathlib import Path
 from ccops.core.errors import Unreachable, UsageError
 from ccops.core.profile import Profile
 from ccops.stack.logfiles import tail
+from ccops.stack.members import members
 from ccops.stack.paths import StateDir
 from ccops.stack.services.graph import NEEDS, check_names
 
@@ -34,8 +35,13 @@ class Line:
 def files_of(profile: Profile, services: Iterable[str]) -> dict[str, Path]:
     """Return the log files of `services` (none named: all that exist). Raises Unreachable without any."""
     state_dir, names = StateDir(profile.state_dir), tuple(services)
-    check_names(name for name in names if name != "supervisor")
-    files = {name: state_dir.log(name) for name in names or (*NEEDS, "supervisor")}
+    check_names((name for name in names if name != "supervisor"), members=True)
+    found = [path.stem for path in sorted(state_dir.log("NAME").parent.glob("*.log"))]
+    files = {
+        member: state_dir.log(member)
+        for name in names or (*NEEDS, "supervisor")
+        for member in dict.fromkeys((name, *members(name, found)))
+    }
     if not any(path.is_file() for path in files.values()):
         raise Unreachable(
             "LOGS_MISSING",

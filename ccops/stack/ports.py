@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from ccops.core.errors import Refused, UsageError
 from ccops.core.profile import Profile
+from ccops.stack.members import number_of
 from ccops.stack.paths import StateDir, read_json, write_private
 from ccops.stack.service import HOST
 
@@ -19,15 +20,15 @@ NAMES = ("postgres", "redis", "kafka", "clickhouse", "backend", "worker", "prome
 _RANGE = range(20000, 32000)
 
 
-def plan_ports(profile: Profile, starting: Iterable[str]) -> dict[str, int]:
-    """Return a port for every service; the ones of `starting` are checked to be free now.
+def plan_ports(profile: Profile, starting: Collection[str]) -> dict[str, int]:
+    """Return a port for every service and every member in `starting`; theirs are checked to be free now.
 
     Raises Refused, naming the owner, when a port that the profile fixes is taken.
     """
     state_dir = StateDir(profile.state_dir)
     kept = {name: port for name, port in read_json(state_dir.ports).items() if isinstance(port, int)}
-    chosen: dict[str, int] = {}
-    for name in NAMES:
+    chosen = {name: port for name, port in kept.items() if name not in NAMES}
+    for name in (*NAMES, *(name for name in starting if number_of(name))):
         fixed = fixed_port(profile, name)
         if fixed and name in starting and not is_free(fixed):
             raise _taken(name, fixed)
@@ -42,12 +43,8 @@ def plan_ports(profile: Profile, starting: Iterable[str]) -> dict[str, int]:
 
 def known_ports(path: Path) -> dict[str, int]:
     """Return the ports chosen at the last start (0 for one never chosen)."""
-    kept = read_json(path)
-    ports: dict[str, int] = {}
-    for name in NAMES:
-        port = kept.get(name, 0)
-        ports[name] = port if isinstance(port, int) else 0
-    return ports
+    kept = {name: port for name, port in read_json(path).items() if isinstance(port, int)}
+    return {**dict.fromkeys(NAMES, 0), **kept}
 
 
 def is_free(port: int) -> bool:

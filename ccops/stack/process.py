@@ -27,6 +27,7 @@ class Launch:
     env: Mapping[str, str] = field(repr=False)
     not_root: Path | None = None
     root_mode: str = "auto"
+    handed_down: tuple[int, ...] = ()
 
 
 class Child:
@@ -44,6 +45,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=how.handed_down,
             )
         if stdin and self._popen.stdin:
             with contextlib.suppress(BrokenPipeError):

@@ -51,6 +51,8 @@ class Service:
 
     `files` are written (0600) before every start. `bounce` names services that must be restarted before
     this one comes back after a crash. `absent` says why it can't run here, with the line that installs it.
+    One of several processes listens on a socket that the supervisor opened for all: `listen` is its port,
+    `listen_key` the variable that says which descriptor it is; when it is opened, the folders `emptied` are.
     """
 
     name: str
@@ -69,6 +71,9 @@ class Service:
     prepare: Prepare | None = None
     not_root: Path | None = None
     bounce: tuple[str, ...] = ()
+    listen: int = 0
+    listen_key: str = ""
+    emptied: tuple[Path, ...] = ()
     note: str = ""
     absent: str = ""
 

@@ -13,13 +13,15 @@ import signal
 from collections.abc import Callable, Coroutine, Mapping
 
 from ccops.core.errors import CcopsError
+from ccops.stack.listeners import Listeners
 from ccops.stack.logfiles import rotate
+from ccops.stack.members import kind_of
 from ccops.stack.paths import StateDir, write_private
 from ccops.stack.process import Child
 from ccops.stack.request import Action, Request
 from ccops.stack.service import Service, Site
 from ccops.stack.services import table
-from ccops.stack.services.graph import NEEDS
+from ccops.stack.services.graph import NEEDS, in_order
 from ccops.stack.site import site_of
 from ccops.stack.state import SETTLED, Phase, StackState, start_time, write_state
 from ccops.stack.unit import Unit
@@ -38,6 +40,7 @@ class Supervisor:
         self._owns = owns
         self._units: dict[str, Unit] = {}
         self._children: list[Child] = []
+        self._listeners = Listeners()
         self._answers: dict[str, str] = {}
         self._change = asyncio.Event()
         self._end = asyncio.Event()
@@ -47,7 +50,8 @@ class Supervisor:
     # What a unit sees of us (unit.Host)
 
     def publish(self) -> None:
-        services = {name: self._units[name].state for name in NEEDS if name in self._units}
+        services = {name: self._units[name].state for name in in_order(self._units)}
+        self._listeners.close_unused(unit.service.listen for unit in self._units.values() if unit.wants_port)
         if self.owns_folder():
             write_state(self._dir, StackState(self._env, os.getpid(), self._started, services, self._answers))
         self._change.set()
@@ -61,6 +65,9 @@ class Supervisor:
             self._end.set()
             return False
         return True
+
+    def listener(self, service: Service) -> int:
+        return self._listeners.open(service)
 
     def phase_of(self, name: str) -> Phase | None:
         unit = self._units.get(name)
@@ -122,12 +129,16 @@ class Supervisor:
             else:
                 site = site_of(self._dir, request.choices)
                 services = table.build(site, request.services)
+                if request.action is Action.START:
+                    self._forget_others(request.services)
                 self._write_stack_env(site, services)
                 for name, service in services.items():
                     unit = self._units.setdefault(name, Unit(service, self, self._dir))
                     unit.root_mode = site.root_mode
                     if request.action is Action.RESTART:
                         await self._restart(unit, service, request.overrides)
+                        if not unit.state.good:
+                            break  # of several processes those not yet touched go on as they are
                     elif unit.state.phase in _STARTABLE:
                         unit.start(service, {})
             self._answer(request, "ok")
@@ -136,6 +147,13 @@ class Supervisor:
         except Exception as err:
             self._answer(request, f"{type(err).__name__}: {err}")
             raise
+
+    def _forget_others(self, names: tuple[str, ...]) -> None:
+        """Drop stopped members of an earlier arrangement: `backend` is one process or several."""
+        kinds = {kind_of(name) for name in names}
+        for name, unit in list(self._units.items()):
+            if kind_of(name) in kinds and name not in names and unit.state.phase in _STARTABLE:
+                del self._units[name]
 
     def _answer(self, request: Request, text: str) -> None:
         self._answers[request.id] = text
@@ -164,7 +182,7 @@ class Supervisor:
 
         async def one(name: str) -> None:
             for other in chosen:
-                if name in NEEDS[other]:
+                if name in NEEDS[kind_of(other)]:
                     await down[other].wait()
             async with self._units[name].lock:
                 await self._units[name].stop()

@@ -18,6 +18,7 @@ from ccops.stack.service import ProbeFailed, Service
 from ccops.stack.state import GOOD, Phase, ServiceState
 
 MAX_RESTARTS, WINDOW_S = 5, 60.0
+_UP = frozenset({Phase.WAITING, Phase.STARTING, Phase.READY, Phase.RESTARTING, Phase.UNHEALTHY})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _PROBE_TIMEOUT_S = 2.0
 
@@ -39,6 +40,10 @@ class Host(Protocol):
 
     def owns_folder(self) -> bool:
         """Return whether the state folder still is ours; if somebody removed it, nothing may be started."""
+        ...
+
+    def listener(self, service: Service) -> int:
+        """Return the descriptor of the socket that `service` shares with others, open. Raises OSError."""
         ...
 
     def phase_of(self, name: str) -> Phase | None:
@@ -70,6 +75,11 @@ class Unit:
         self._child: Child | None = None
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def wants_port(self) -> bool:
+        """Return whether the socket it shares must stay open: it runs, or will again by itself."""
+        return bool(self.service.listen) and self.state.phase in _UP
 
     def start(self, service: Service, overrides: Mapping[str, str]) -> None:
         """Begin to drive `service`; returns at once."""
@@ -104,6 +114,8 @@ class Unit:
             await self._keep_running()
         except NotReady as err:
             self._fail(str(err))
+        except OSError as err:
+            self._fail(f"{type(err).__name__}: {err}")
         except Exception as err:  # noqa: BLE001 - a bug here must show as this service's failure, not as silence
             self._fail(f"supervisor: {type(err).__name__}: {err}")
 
@@ -195,13 +207,16 @@ class Unit:
         plan.scratch.rename(plan.target)
 
     def _spawn(self, argv: tuple[str, ...], not_root: Path | None, stdin: str = "") -> Child:
+        service = self.service
+        shared = {service.listen_key: self._host.listener(service)} if service.listen else {}
         how = Launch(
             cwd=self._dir.root,
-            log=self._dir.log(self.service.name),
-            orphan_signal=self.service.orphan_signal,
-            env={**self.service.env, **self.overrides},
+            log=self._dir.log(service.name),
+            orphan_signal=service.orphan_signal,
+            env={**service.env, **self.overrides, **{key: str(fd) for key, fd in shared.items()}},
             not_root=not_root,
             root_mode=self.root_mode,
+            handed_down=tuple(shared.values()),
         )
         self._child = Child(argv, how, stdin)
         self._host.watch(self._child)

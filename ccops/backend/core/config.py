@@ -33,6 +33,10 @@ class Settings(BaseModel):
     http_host: str = "127.0.0.1"
     http_port: int = Field(8000, ge=1, le=65535)
     worker_http_port: int = Field(8001, ge=1, le=65535)
+    listen_fd: int = Field(0, ge=0, description="Inherited listening socket of several processes; 0 = none")
+    process_number: int = Field(0, ge=0, description="Which of several processes this is; 0 = the only one")
+    process_port: int = Field(0, ge=0, le=65535, description="One of several: a port of its own, for probes")
+    prometheus_multiproc_dir: str = Field("", description="One of several: where they keep their metrics")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     jwt_keys: str = Field(
         "dev:insecure-development-key-of-32-bytes-or-more",
@@ -82,8 +86,18 @@ class Settings(BaseModel):
     minimum_age: int = Field(19, ge=0, description="Years of age for adult features")
     pool_size: int = Field(16, ge=1, le=100)
     mock_gateway: bool = Field(True, description="Answer gold-pack payments from the built-in gateway")
-    allow_ws_query_token: bool = False
-    enable_legacy_games_ws: bool = False
+    allow_ws_query_token: bool = Field(False, description="Take a socket's token from its address too")
+    enable_legacy_games_ws: bool = Field(False, description="Answer on the old games socket")
+    ws_ping_every_s: float = Field(15, gt=0, le=60, description="Pause between pings, and of heartbeats")
+    ws_pong_within_s: float = Field(10, gt=0, le=60, description="A pong later than this ends the socket")
+    ws_position_check_s: float = Field(
+        25, gt=0, le=300, description="How often sockets are compared with Redis and with their sessions"
+    )
+    realtime_rate: float = Field(20, gt=0, description="Frames a second of one user that pass unhindered")
+    realtime_burst: int = Field(40, ge=1, description="How many of them may come at once")
+    realtime_hold_ms: int = Field(
+        250, ge=0, le=5_000, description="How long the frames of a user above that rate are gathered"
+    )
     fault: Literal["", "ledger", "ws", "kafka"] = Field("", description="Test knob: plant a fault")
 
     @classmethod

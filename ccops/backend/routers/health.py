@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from redis.exceptions import RedisError
 from starlette.responses import Response
 
+from ccops.backend import metrics as measured
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.responses import JSON
 from ccops.backend.db import db
-from ccops.backend.metrics import registry
 from ccops.backend.utils.redis import redis
 
 router = APIRouter(tags=["health"])
@@ -36,8 +36,8 @@ async def ready() -> JSON:
 
 @router.get("/metrics", include_in_schema=False)
 async def metrics() -> Response:
-    """Prometheus text."""
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    """Prometheus text; of several processes behind one port any answers for all."""
+    return Response(measured.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _postgres() -> str:

@@ -1,9 +1,9 @@
 """The built-in payment provider: pays every pending gold pack by a signed webhook over real HTTP.
 
 Durable without a queue: what is still to be paid is what is PENDING in the database. The bell after a buy
-makes it quick; the poll heals a process that died between the buy and its webhook. Several processes may
-pay the same receipt: the event id is derived from it, so all but one webhook are duplicates. A payment whose
-webhook fails waits longer each time, and out of the way of those behind it.
+makes it quick; the poll heals a process that died between the buy and its webhook. Of several processes one
+claims a receipt; were it paid twice, the event id is derived from it, so all but one webhook are duplicates.
+A payment whose webhook fails waits longer each time, and out of the way of those behind it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ccops.backend.core.config import settings
 from ccops.backend.core.security import sign_webhook
 from ccops.backend.db import db
 from ccops.backend.repositories import payments as repository
+from ccops.backend.services.claims import claimed
 from ccops.backend.services.loops import each, forever
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ async def _pay_or_wait(client: httpx.AsyncClient, transaction: Mapping[str, obje
     receipt = str(transaction["receipt"])
     _, wait = _later.get(receipt, (0.0, POLL_S))
     _later[receipt] = (time.monotonic() + wait, min(wait * 2, _LONGEST_S))
-    await _pay(client, transaction)
+    async with claimed(f"gateway:{receipt}") as mine:
+        if mine:
+            await _pay(client, transaction)
     del _later[receipt]
 
 

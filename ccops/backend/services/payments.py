@@ -15,6 +15,7 @@ from ccops.backend.core.security import verify_webhook
 from ccops.backend.db import db
 from ccops.backend.repositories import payments as repository
 from ccops.backend.schemas.payments import Decision, PaymentEvent
+from ccops.backend.services.claims import claimed
 from ccops.backend.services.loops import each, forever
 from ccops.backend.utils.redis import wake_relays
 
@@ -103,15 +104,19 @@ async def reconcile() -> None:
     await each("payment-reconciler", kept, _settle_kept)
 
 
-async def _settle_kept(event: Mapping[str, object]) -> str:
-    return await _settle(
-        str(event["provider"]),
-        event_id=str(event["event_id"]),
-        kind=str(event["kind"]),
-        receipt=str(event["receipt"]),
-        amount_cents=cast(int, event["amount_cents"]),
-        payload=cast(dict[str, object], event["payload"]),
-    )
+async def _settle_kept(event: Mapping[str, object]) -> None:
+    provider, event_id = str(event["provider"]), str(event["event_id"])
+    async with claimed(f"settle:{provider}:{event_id}") as mine:
+        if not mine:
+            return
+        await _settle(
+            provider,
+            event_id=event_id,
+            kind=str(event["kind"]),
+            receipt=str(event["receipt"]),
+            amount_cents=cast(int, event["amount_cents"]),
+            payload=cast(dict[str, object], event["payload"]),
+        )
 
 
 async def run_reconciler() -> None:

@@ -47,13 +47,19 @@ FRAUD_GOLD = Key("fraud:gold:{user}", "zset", settings.fraud_window_s + 5, "shop
 LIMITED_IDEMP = Key("shop:limited:idemp:{user}:{package}:{key}", "string", 86_400, "limited")
 LIMITED_LOCK = Key("shop:limited:idemp:{user}:{package}:{key}:lock", "string", 10, "limited")
 LIMITED_STOCK = Key("shop:limited:stock:{package}", "string", 5, "limited")
+LOOP_CLAIM = Key("loop:{job}", "string", 5, "backend")
 RT_META = Key("rt:{user}:meta", "hash", 172_800, "realtime-relay")
 RT_STREAM = Key("rt:{user}:s", "stream", 86_400, "realtime-relay")
 RT_GUARD = Key("rt:{user}:ev:{event_id}", "string", 172_800, "realtime-relay")
+RT_SOCKETS = Key("rt:{user}:sockets", "zset", 172_800, "realtime")
+RT_PROCESS = Key("rt:proc:{process}", "string", 15, "realtime")
+METRICS_GLOBAL = Key("metrics:global", "string", 2, "metrics")
+METRICS_STREAM = Key("metrics:stream", "stream", 600, "metrics")
+OLAP_STATUS = Key("olap:status", "string", 15, "ingester")
 KEYS = (
     STREAK, ATTENDANCE, SESSION, AUTH_FAIL, AUTH_FAIL_IP, AUTH_BUSY, AUTH_BUSY_IP, AUTH_REVOKED,
-    SHOP_IDEMP, FRAUD_BUY, FRAUD_GOLD, LIMITED_IDEMP, LIMITED_LOCK, LIMITED_STOCK,
-    RT_META, RT_STREAM, RT_GUARD,
+    SHOP_IDEMP, FRAUD_BUY, FRAUD_GOLD, LIMITED_IDEMP, LIMITED_LOCK, LIMITED_STOCK, LOOP_CLAIM,
+    RT_META, RT_STREAM, RT_GUARD, RT_SOCKETS, RT_PROCESS, METRICS_GLOBAL, METRICS_STREAM, OLAP_STATUS,
 )  # fmt: skip
 RT_CHANNEL = "rt:pub"
 WAKE_CHANNEL = "outbox:wake"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 
+from ccops.stack.paths import StateDir
 from ccops.stack.probes import HttpProbe
 from ccops.stack.service import HOST, Service, Site
 from ccops.stack.services import clickhouse, kafka, postgres, valkey
@@ -30,6 +32,7 @@ def program_env(site: Site) -> dict[str, str]:
         "CLICKHOUSE_URL": clickhouse.url(site),
         "HTTP_HOST": HOST,
         "HTTP_PORT": str(site.ports["backend"]),
+        "LISTEN_FD": "0",
         "WORKER_HTTP_PORT": str(site.ports["worker"]),
     }
 
@@ -73,6 +76,35 @@ def build(site: Site) -> Service:
         ready=HttpProbe(port, "/health/ready"),
         # Open WebSockets delay a polite stop; nothing is lost by a hard one, and nobody is left to wait.
         death_signal=signal.SIGKILL,
+    )
+
+
+def member(site: Site, service: Service, number: int) -> Service:
+    """Return `service` as one of several processes: a socket shared with the others, a port for its probe.
+
+    The supervisor opens the shared socket and hands it down, so that what waits to be accepted outlives every
+    single process.
+    """
+    name = f"{service.name}-{number}"
+    port, shared = site.ports[name], StateDir(site.root).data(f"{service.name}-metrics")
+    env = {
+        **service.env,
+        "PROCESS_NUMBER": str(number),
+        "PROCESS_PORT": str(port),
+        "PROMETHEUS_MULTIPROC_DIR": str(shared),
+    }
+    return replace(
+        service,
+        name=name,
+        env=env,
+        ports=(port,),
+        ready=HttpProbe(port, "/health/ready"),
+        listen=service.ports[0],
+        listen_key="LISTEN_FD",
+        emptied=(shared,),
+        note=f"{service.name} is {service.address}; this address is this process alone"
+        if number == 1
+        else "",
     )
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from ccops.core.errors import UsageError
+from ccops.stack.members import kind_of, number_of
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "postgres": (),
@@ -19,10 +20,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def check_names(names: Iterable[str]) -> None:
-    """Raise UsageError for a name that is no service, with the nearest one."""
+def check_names(names: Iterable[str], *, members: bool = False) -> None:
+    """Raise UsageError for a name that is no service (nor, if allowed, a member of one), with the nearest."""
     for name in names:
-        if name not in NEEDS:
+        if (kind_of(name) if members else name) not in NEEDS:
             near = difflib.get_close_matches(name, NEEDS, n=1)
             raise UsageError(
                 "SERVICE_UNKNOWN",
@@ -30,6 +31,12 @@ def check_names(names: Iterable[str]) -> None:
                 evidence=f"services: {', '.join(NEEDS)}",
                 next_step=f"did you mean {near[0]}?" if near else "ccops status",
             )
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return `names` in table order, members by their number."""
+    order = list(NEEDS)
+    return tuple(sorted(names, key=lambda name: (order.index(kind_of(name)), number_of(name))))
 
 
 def with_needs(names: Iterable[str]) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from ccops.stack.members import KEY, kind_of, number_of
 from ccops.stack.service import Service, Site
 from ccops.stack.services import backend, clickhouse, kafka, migrate, postgres, prometheus, valkey, worker
+from ccops.stack.services.graph import in_order
 
 BUILDERS: dict[str, Callable[[Site], Service]] = {
     "postgres": postgres.build,
@@ -20,9 +22,12 @@ BUILDERS: dict[str, Callable[[Site], Service]] = {
 
 
 def build(site: Site, names: Iterable[str]) -> dict[str, Service]:
-    """Return the services `names`, in table order."""
-    chosen = set(names)
-    return {name: make(site) for name, make in BUILDERS.items() if name in chosen}
+    """Return the services `names`, in table order; a member is built like its service, with its own parts."""
+    built: dict[str, Service] = {}
+    for name in in_order(names):
+        service, number = BUILDERS[kind_of(name)](site), number_of(name)
+        built[name] = backend.member(site, service, number) if number else service
+    return built
 
 
 def stack_env(site: Site, names: Iterable[str]) -> Mapping[str, str]:
@@ -36,8 +41,11 @@ def stack_env(site: Site, names: Iterable[str]) -> Mapping[str, str]:
         "clickhouse": ("CCOPS_CLICKHOUSE_URL", clickhouse.url),
         "prometheus": ("CCOPS_PROMETHEUS_URL", prometheus.url),
     }
-    chosen = set(names)
+    known = set(names)
+    chosen, several = {kind_of(name) for name in known}, sum(number_of(name) > 0 for name in known)
     keys = {key: make(site) for name, (key, make) in makers.items() if name in chosen}
     if "backend" not in chosen:
         return keys
+    if several:
+        keys[KEY] = str(several)
     return keys | backend.administrator(site) | backend.webhook_secret(site)

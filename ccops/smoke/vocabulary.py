@@ -16,8 +16,10 @@ from ccops.smoke.promises import all_steps
 from ccops.smoke.tables import http_target
 
 # Frames of the connection itself, and what a watcher reports about them; no catalogue lists these.
-CONTROL_FRAMES = ("sync_connected", "initial_state", "backfill_complete", "pong", "error")
-WATCHER_FINDINGS = ("watch_gap", "watch_duplicate", "watch_not_json", "watch_not_an_object")
+CONTROL_FRAMES = (
+    "sync_connected", "initial_state", "backfill_complete", "heartbeat", "pong", "subscribed", "error",
+)  # fmt: skip
+WATCHER_FINDINGS = ("watch_gap", "watch_duplicate", "watch_not_json", "watch_not_an_object", "watch_schema")
 _EXPRESSION = re.compile(r"\$\{[^}]*\}")
 _PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>")
 _SERIES = ("_bucket", "_count", "_sum", "_created")

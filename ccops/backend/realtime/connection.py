@@ -6,43 +6,35 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import time
-from collections import deque
 
-import orjson
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from ccops.backend import metrics
+from ccops.backend.core.config import settings
+from ccops.backend.realtime import codes, inbox
 from ccops.backend.realtime.frames import Frame, control
 
 log = logging.getLogger("ccops.backend.realtime")
 
 QUEUE_FRAMES = 64
-MESSAGE_BYTES = 4_096
-MESSAGES_A_SECOND = 20
 BUFFERED_FRAMES = 1_024
-
-CLOSE_RESTART = 1012
-CLOSE_TRY_LATER = 1013
-CLOSE_TOKEN = 4401
-CLOSE_REPLACED = 4409
-CLOSE_TOO_LONG = 4413
-CLOSE_FLOOD = 4429
-CLOSE_SLOW = 4508
 
 
 class Connection:
-    """A socket of one user. Frames offered before `go_live` wait in a buffer: no hole, no duplicate."""
+    """A socket of one session. Frames offered before `go_live` wait in a buffer: no hole, no repeat."""
 
-    def __init__(self, socket: WebSocket, user_id: int) -> None:
+    def __init__(self, socket: WebSocket, user_id: int, family: str = "") -> None:
         self.id = secrets.token_hex(8)
         self.user_id = user_id
+        self.family = family
+        self.entered = False  # in the register of open sockets, and ended when it is no longer there
         self.ended: asyncio.Future[tuple[int | None, str]] = asyncio.get_running_loop().create_future()
         self._socket = socket
         self._queue: asyncio.Queue[Frame | str] = asyncio.Queue(QUEUE_FRAMES)
         self._buffer: list[Frame] | None = []
-        self._last = 0
+        self._epoch = ""
+        self._last = self._sent = self._acked = 0
 
     def end(self, code: int | None, reason: str = "") -> None:
         """Ask for the end; the first reason counts. None: the peer is gone already."""
@@ -56,7 +48,7 @@ class Connection:
             if len(self._buffer) > BUFFERED_FRAMES:
                 self._too_slow()
         elif frame.seq > self._last + 1:
-            self.end(CLOSE_RESTART, "a frame is missing; reconnect")
+            self.end(codes.RESTART, "a frame is missing; reconnect")
         elif frame.seq == self._last + 1:
             self._last = frame.seq
             self._enqueue(frame)
@@ -69,16 +61,17 @@ class Connection:
         """Write missed frames again, marked as such."""
         for frame in frames:
             await self._socket.send_text(frame.replayed)
+            self._sent = frame.seq
             metrics.realtime_sent.labels(frame.type).inc()
 
-    async def go_live(self, last: int) -> None:
+    async def go_live(self, epoch: str, last: int) -> None:
         """Write what arrived since `last`, then let the writer take over. Nothing awaits in between."""
-        self._last = last
+        self._epoch, self._last, self._sent = epoch, last, last
         while self._buffer:
             waiting, self._buffer = self._buffer, []
             for frame in waiting:
                 if frame.seq > self._last + 1:
-                    self.end(CLOSE_RESTART, "a frame is missing; reconnect")
+                    self.end(codes.RESTART, "a frame is missing; reconnect")
                     return
                 if frame.seq == self._last + 1:
                     self._last = frame.seq
@@ -86,9 +79,13 @@ class Connection:
         self._buffer = None
 
     async def write(self) -> None:
-        """Write queued frames until cancelled."""
+        """Write queued frames until cancelled; in silence a heartbeat, which a browser can see."""
         while True:
-            item = await self._queue.get()
+            try:
+                async with asyncio.timeout(settings.ws_ping_every_s):
+                    item = await self._queue.get()
+            except TimeoutError:
+                item = self._position("heartbeat")
             if isinstance(item, Frame):
                 await self._write(item)
             else:
@@ -96,7 +93,7 @@ class Connection:
 
     async def read(self) -> None:
         """Answer the client's messages until it leaves, floods or sends too much."""
-        recent: deque[float] = deque(maxlen=MESSAGES_A_SECOND)
+        rate = inbox.Rate(inbox.MESSAGES_A_SECOND)
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
@@ -104,14 +101,12 @@ class Connection:
                 return
             text = message.get("text") or message.get("bytes") or b""
             raw = text.encode() if isinstance(text, str) else text
-            moment = time.monotonic()
-            if len(raw) > MESSAGE_BYTES:
-                self.end(CLOSE_TOO_LONG, f"a message is longer than {MESSAGE_BYTES} bytes")
+            if len(raw) > inbox.MESSAGE_BYTES:
+                self.end(codes.TOO_LONG, f"a message is longer than {inbox.MESSAGE_BYTES} bytes")
                 return
-            if len(recent) == MESSAGES_A_SECOND and moment - recent[0] < 1:
-                self.end(CLOSE_FLOOD, f"more than {MESSAGES_A_SECOND} messages a second")
+            if rate.exceeded():
+                self.end(codes.FLOOD, f"more than {inbox.MESSAGES_A_SECOND} messages a second")
                 return
-            recent.append(moment)
             if answer := self._answer(raw):
                 self._enqueue(answer)
 
@@ -119,26 +114,43 @@ class Connection:
         """Send the close frame if somebody is left to read it."""
         if code is None:
             return
+        metrics.ws_closed.labels(str(code)).inc()
         with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
             await self._socket.close(code, reason)
 
     def _answer(self, raw: bytes) -> str:
-        try:
-            body = orjson.loads(raw)
-            kind = body["type"]
-        except (ValueError, TypeError, KeyError):
-            kind = None
-        if kind == "ping":
-            return control("pong", self.user_id, {})
-        if kind == "subscribe":
-            # One stream a user carries everything; topics are accepted so that clients may state interest.
-            return control("subscribed", self.user_id, {"topics": ["user"]})
-        if kind in ("ack", "pong"):
+        """Return what to answer; empty when nothing."""
+        message = inbox.parse(raw)
+        if message is None:
+            return self._error("BAD_MESSAGE")
+        if message.type == "ping":
+            return self._position("pong")
+        if message.type == "subscribe":
+            return self._subscribe(message.topics)
+        if message.type == "ack":
+            if message.seq > self._sent:
+                return self._error("BAD_ACK")
+            self._acked = max(self._acked, message.seq)
+        return ""
+
+    def _subscribe(self, topics: list[str]) -> str:
+        if inbox.foreign(topics, self.user_id):
+            self.end(codes.FORBIDDEN, "that stream is somebody else's")
             return ""
-        return control("error", self.user_id, {"code": "BAD_MESSAGE"})
+        if inbox.unknown(topics, self.user_id):
+            return self._error("UNKNOWN_TOPIC")
+        return control("subscribed", self.user_id, {"topics": [inbox.TOPIC]})
+
+    def _error(self, code: str) -> str:
+        return control("error", self.user_id, {"code": code})
+
+    def _position(self, kind: str) -> str:
+        where = {"epoch": self._epoch, "seq": self._sent, "acked": self._acked}
+        return control(kind, self.user_id, where)
 
     async def _write(self, frame: Frame) -> None:
         await self._socket.send_text(frame.text)
+        self._sent = frame.seq
         metrics.realtime_sent.labels(frame.type).inc()
         metrics.realtime_lag.labels(frame.type).observe(frame.age_ms())
 
@@ -151,4 +163,4 @@ class Connection:
     def _too_slow(self) -> None:
         if not self.ended.done():
             metrics.realtime_slow_consumer.inc()
-        self.end(CLOSE_SLOW, "too slow; reconnect")
+        self.end(codes.SLOW, "too slow; reconnect")

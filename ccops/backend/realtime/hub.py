@@ -1,8 +1,9 @@
 """The hub: one Redis subscription for all sockets of this process, gaps found and filled.
 
 What it promises: every socket gets every frame of its user once, in order, or it is closed. A stream that was
-lost (another epoch, or a number used twice) closes the user's sockets with 1012; they reconnect, are told
-`recovered: false`, and the snapshot rules. Only the realtime relay publishes.
+lost (another epoch, another story of the data, or a number used twice) closes the user's sockets with 1012;
+they reconnect, are told `recovered: false`, and the snapshot rules. Only the realtime relay publishes frames;
+the same channel carries what concerns sockets of any process: closed sessions and replaced sockets.
 """
 
 from __future__ import annotations
@@ -10,68 +11,46 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import cast
 
+import orjson
 from redis.exceptions import RedisError
 
 from ccops.backend import metrics
-from ccops.backend.realtime import scripts
-from ccops.backend.realtime.connection import CLOSE_REPLACED, CLOSE_RESTART, Connection
+from ccops.backend.core.config import settings
+from ccops.backend.core.errors import ApiError
+from ccops.backend.db import db
+from ccops.backend.realtime import codes, scripts
+from ccops.backend.realtime.connection import Connection
+from ccops.backend.realtime.feed import Feed
 from ccops.backend.realtime.frames import Frame, parse
+from ccops.backend.realtime.register import Register
+from ccops.backend.repositories import realtime as repository
 from ccops.backend.utils.pubsub import SUBSCRIBED, messages
 from ccops.backend.utils.redis import RT_CHANNEL, redis
 from ccops.backend.utils.tasks import cancel
 
 log = logging.getLogger("ccops.backend.realtime")
 
-SOCKETS_A_USER = 3
-_POSITION_CHECK_S = 25.0
 _RESUBSCRIBE_S = 0.2
-_REMEMBERED = 256
-
-
-@dataclass(slots=True)
-class Feed:
-    """A user with open sockets: which epoch, the last number passed on, and which event had which number."""
-
-    epoch: str | None = None
-    last: int = 0
-    recent: OrderedDict[int, str] = field(default_factory=OrderedDict)
-    connections: list[Connection] = field(default_factory=list)
-
-    def begin(self, epoch: str, last: int) -> None:
-        """Start counting behind `last`."""
-        self.epoch, self.last = epoch, last
-        self.recent.clear()
-
-    def pass_on(self, frame: Frame) -> None:
-        """Give the next frame to every socket."""
-        self.last = frame.seq
-        self.recent[frame.seq] = frame.event_id
-        if len(self.recent) > _REMEMBERED:
-            self.recent.popitem(last=False)
-        for connection in self.connections:
-            connection.offer(frame)
-
-    def restart(self) -> None:
-        """Close every socket: what they know about the stream is no longer true."""
-        self.epoch = None
-        for connection in self.connections:
-            connection.end(CLOSE_RESTART, "the stream restarted; reconnect")
+_CONTROL = '{"control"'
+_STORES = (RedisError, OSError, TimeoutError, ApiError)
 
 
 class Hub:
     """Connections of this process by user."""
 
     def __init__(self) -> None:
+        self.register = Register()
         self._feeds: dict[int, Feed] = {}
+        self._connections: dict[str, Connection] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Subscribe; keep the subscription and the positions right until `stop`."""
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_positions())]
+        self.register = Register()
+        loops = (self._listen(), self._keep_positions(), self.register.keep_alive())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
         """Close every socket with 1012 and unsubscribe."""
@@ -80,12 +59,9 @@ class Hub:
         await cancel(self._tasks)
 
     def attach(self, connection: Connection) -> None:
-        """Register a socket; a fourth one of the same user replaces the oldest."""
-        feed = self._feeds.setdefault(connection.user_id, Feed())
-        live = [other for other in feed.connections if not other.ended.done()]
-        for oldest in live[: max(0, len(live) - SOCKETS_A_USER + 1)]:
-            oldest.end(CLOSE_REPLACED, f"more than {SOCKETS_A_USER} sockets; the oldest goes")
-        feed.connections.append(connection)
+        """Take a socket in: from now on it is told of frames, and ended with its session."""
+        self._feeds.setdefault(connection.user_id, Feed()).connections.append(connection)
+        self._connections[connection.id] = connection
         metrics.ws_active.inc()
 
     def detach(self, connection: Connection) -> None:
@@ -94,28 +70,31 @@ class Hub:
         feed.connections.remove(connection)
         if not feed.connections:
             del self._feeds[connection.user_id]
+        del self._connections[connection.id]
         metrics.ws_active.dec()
 
-    def joined(self, connection: Connection, epoch: str, seq: int) -> None:
+    def joined(self, connection: Connection, epoch: str, seq: int, run: str = "") -> None:
         """Take the numbering that a socket joined at; sockets of another epoch are out of date."""
         feed = self._feeds[connection.user_id]
         if feed.epoch not in {None, epoch}:
             for other in feed.connections:
                 if other is not connection:
-                    other.end(CLOSE_RESTART, "the stream restarted; reconnect")
+                    other.end(codes.RESTART, "the stream restarted; reconnect")
             feed.epoch = None
         if feed.epoch is None:
-            feed.begin(epoch, seq)
+            feed.begin(epoch, seq, run)
 
     async def _listen(self) -> None:
         while True:
             try:
                 async for text in messages(RT_CHANNEL):
                     if text is SUBSCRIBED:
-                        await self.check_positions()
+                        await self.check()
+                    elif text.startswith(_CONTROL):
+                        self._obey(text)
                     else:
                         await self._dispatch(text)
-            except (RedisError, OSError, TimeoutError) as error:
+            except _STORES as error:
                 log.warning("realtime subscription lost: %s", type(error).__name__)
             except Exception:  # the hub must outlive one bad message
                 log.exception("realtime hub")
@@ -123,11 +102,39 @@ class Hub:
 
     async def _keep_positions(self) -> None:
         while True:
-            await asyncio.sleep(_POSITION_CHECK_S)
+            await asyncio.sleep(settings.ws_position_check_s)
             try:
-                await self.check_positions()
-            except (RedisError, OSError, TimeoutError) as error:
+                await self.check()
+            except _STORES as error:
                 log.warning("position check: %s", type(error).__name__)
+            except Exception:  # as above
+                log.exception("position check")
+
+    async def check(self) -> None:
+        """Compare everything with the stores: what was published while nobody listened is lost."""
+        await self.check_positions()
+        await self.register.compare(self._connections)
+        await self._check_sessions()
+
+    def _obey(self, text: str) -> None:
+        """Do what another process says about our sockets."""
+        body = orjson.loads(text)
+        if body["control"] == "revoked":
+            self._end_sessions({str(family) for family in body["families"]})
+        elif body["control"] == "replaced":
+            self.register.replaced(body["sockets"], self._connections)
+
+    def _end_sessions(self, families: set[str]) -> None:
+        for connection in self._connections.values():
+            if connection.family in families:
+                connection.end(codes.TOKEN, "the session was closed")
+
+    async def _check_sessions(self) -> None:
+        """End the sockets of sessions that PostgreSQL knows as closed: messages get lost, rows do not."""
+        families = {one.family for one in self._connections.values()}
+        if families:
+            async with db.connection() as conn:
+                self._end_sessions(await repository.closed_sessions(conn, families))
 
     async def _dispatch(self, text: str) -> None:
         try:
@@ -152,17 +159,22 @@ class Hub:
 
     async def check_positions(self) -> None:
         """Compare every feed with the numbering in Redis; read what was missed."""
-        feeds = [(user_id, feed) for user_id, feed in self._feeds.items() if feed.epoch is not None]
-        if not feeds:
+        known = [(user, feed, feed.last) for user, feed in self._feeds.items() if feed.epoch is not None]
+        if not known:
             return
         async with redis.pipeline(transaction=False) as pipe:
-            for user_id, _ in feeds:
+            # One pipeline is one connection, and so one server: what it says about itself holds for the rest.
+            pipe.eval(scripts.RUN_ID, 0)
+            for user_id, _, _ in known:
                 pipe.hmget(scripts.meta_key(user_id), ["epoch", "seq"])
-            positions = await pipe.execute()
-        for (user_id, feed), (epoch, seq) in zip(feeds, positions, strict=True):
-            if epoch != feed.epoch:
+            run, *positions = await pipe.execute()
+        for (user_id, feed, last), (epoch, text) in zip(known, positions, strict=True):
+            seq = int(text or 0)
+            if epoch != feed.epoch or (feed.run and feed.run != run):
                 feed.restart()
-            elif int(seq or 0) > feed.last:
+            elif seq < last:
+                await self._lost(user_id, feed)
+            elif seq > feed.last:
                 await self._catch_up(user_id, feed)
 
     async def _catch_up(self, user_id: int, feed: Feed) -> None:
@@ -174,7 +186,7 @@ class Hub:
                 await _pass_on(feed, frame)
 
     async def _lost(self, user_id: int, feed: Feed) -> None:
-        """A number came twice with different events: Redis forgot a part of the stream."""
+        """A number came twice with different events, or is gone: Redis forgot a part of the stream."""
         log.warning("realtime stream of user %d was lost in part; starting another epoch", user_id)
         keys = (scripts.meta_key(user_id), scripts.stream_key(user_id))
         await redis.eval(scripts.ROTATE, len(keys), *keys, secrets.token_hex(8), feed.epoch or "")

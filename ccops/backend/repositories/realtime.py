@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from ccops.backend.db import Connection
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # $1 user, $2 the calendar day before today: a streak that ends earlier is over.
 _STATE = """
 SELECT json_build_object(
@@ -35,8 +37,20 @@ SELECT json_build_object(
 FROM users u JOIN wallets w ON w.user_id = u.id WHERE u.id = $1 AND u.is_active
 """
 
+# Sessions whose refresh tokens were revoked, and all those of accounts that were closed.
+_CLOSED = """
+SELECT DISTINCT t.family_id::text AS family FROM refresh_tokens t JOIN users u ON u.id = t.user_id
+ WHERE t.family_id = ANY($1::uuid[]) AND (t.revoked_at IS NOT NULL OR NOT u.is_active)
+"""
+
 
 async def initial_state(conn: Connection, user_id: int, *, before: date) -> Mapping[str, object] | None:
     """Return what a client needs to draw its screen; None when there is no such active user."""
     found = await conn.fetchval(_STATE, user_id, before)
     return found if isinstance(found, dict) else None
+
+
+async def closed_sessions(conn: Connection, families: Iterable[str]) -> set[str]:
+    """Return those of `families` that were closed. What is no id of a session is none."""
+    asked = [family for family in families if _ID.fullmatch(family)]
+    return {str(row["family"]) for row in await conn.fetch(_CLOSED, asked)}

@@ -1,8 +1,9 @@
-"""Control frames of the realtime channel: the handshake and what a client sees of it. They carry no `seq`."""
+"""Control frames of the realtime channel: the handshake, heartbeats and answers. They carry no `seq`."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,6 +85,26 @@ class BackfillComplete(Payload):
     recovered: bool
 
 
+class Position(Payload):
+    """Where this socket stands: compare with what you hold. `acked` is what you said you have."""
+
+    epoch: str
+    seq: int
+    acked: int
+
+
+class Subscribed(Payload):
+    """What this socket carries."""
+
+    topics: list[str]
+
+
+class ClientError(Payload):
+    """A message of the client was ignored."""
+
+    code: Literal["BAD_MESSAGE", "BAD_ACK", "UNKNOWN_TOPIC"]
+
+
 class ControlFrame(BaseModel):
     """The envelope of a control frame."""
 
@@ -97,4 +118,8 @@ CONTROL: dict[str, type[Payload]] = {
     "sync_connected": Hello,
     "initial_state": InitialState,
     "backfill_complete": BackfillComplete,
+    "heartbeat": Position,
+    "pong": Position,
+    "subscribed": Subscribed,
+    "error": ClientError,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -16,12 +17,11 @@ from starlette.websockets import WebSocketDisconnect
 from ccops.backend import metrics
 from ccops.backend.core.clock import day_before, game_day
 from ccops.backend.core.config import settings
-from ccops.backend.core.deps import is_revoked
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.security import read_access_token
 from ccops.backend.db import db
-from ccops.backend.realtime import scripts
-from ccops.backend.realtime.connection import CLOSE_TOKEN, CLOSE_TRY_LATER, Connection
+from ccops.backend.realtime import codes, scripts
+from ccops.backend.realtime.connection import Connection
 from ccops.backend.realtime.frames import Frame, control
 from ccops.backend.realtime.hub import hub, read_stream
 from ccops.backend.realtime.protocol import PING_EVERY_S
@@ -31,7 +31,7 @@ from ccops.backend.utils.redis import redis
 log = logging.getLogger("ccops.backend.realtime")
 
 PROTOCOL = "cc.v1"
-RECOVERY_LIMIT = 300
+RECOVERY_LIMIT = scripts.KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Standing:
 
     epoch: str
     seq: int
+    run: str
     missed: list[Frame] | None
 
 
@@ -57,46 +58,52 @@ async def serve(socket: WebSocket) -> None:
     await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
     try:
         claims = read_access_token(_token(offered, socket.query_params))
-        if await is_revoked(claims.family):
-            raise ApiError("UNAUTHORIZED")
     except ApiError as error:
         # After accept, so that the client sees the code; a refused handshake shows only 403.
-        await socket.close(CLOSE_TOKEN, error.code)
+        metrics.ws_closed.labels(str(codes.TOKEN)).inc()
+        await socket.close(codes.TOKEN, error.code)
         return
-    connection = Connection(socket, claims.user_id)
+    connection = Connection(socket, claims.user_id, claims.family)
     hub.attach(connection)
-    work = (_reading(connection), _writing(connection, _resume(socket.query_params)))
+    expiry = asyncio.get_running_loop().call_later(
+        claims.expires_at - time.time(), connection.end, codes.TOKEN, "TOKEN_EXPIRED"
+    )
+    work = (connection.read(), _writing(connection, _resume(socket.query_params)))
     tasks = [asyncio.create_task(_until_end(connection, part)) for part in work]
     try:
         code, reason = await connection.ended
     finally:
+        expiry.cancel()
         hub.detach(connection)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     await connection.close(code, reason)
-
-
-async def _reading(connection: Connection) -> None:
-    await connection.read()
+    await hub.register.leave(connection)
 
 
 async def _writing(connection: Connection, resume: Resume | None) -> None:
-    await _greet(connection, resume)
-    await connection.write()
+    # The socket is attached by now: a session that ends after this look is told to the hub.
+    async with db.connection() as conn:
+        if await repository.closed_sessions(conn, [connection.family]):
+            connection.end(codes.TOKEN, "UNAUTHORIZED")
+            return
+    await hub.register.enter(connection)
+    if await _greet(connection, resume):
+        await connection.write()
 
 
-async def _greet(connection: Connection, resume: Resume | None) -> None:
+async def _greet(connection: Connection, resume: Resume | None) -> bool:
+    """Send everything up to the live frames; return whether the user is still there."""
     user_id = connection.user_id
     standing = await _join(user_id, resume)
-    hub.joined(connection, standing.epoch, standing.seq)
-    recovered = standing.missed is not None
-    missed = standing.missed or []
+    hub.joined(connection, standing.epoch, standing.seq, standing.run)
     async with db.connection() as conn:
         state = await repository.initial_state(conn, user_id, before=day_before(game_day()))
     if state is None:
-        connection.end(CLOSE_TOKEN, "UNAUTHORIZED")
-        return
+        connection.end(codes.TOKEN, "UNAUTHORIZED")
+        return False
+    recovered, missed = standing.missed is not None, standing.missed or []
     if resume is not None:
         metrics.realtime_recovery.labels("recovered" if recovered else "snapshot").inc()
     hello = {
@@ -105,7 +112,7 @@ async def _greet(connection: Connection, resume: Resume | None) -> None:
         "seq": standing.seq,
         "resumable": True,
         "recovered": recovered,
-        "heartbeat_s": int(PING_EVERY_S),
+        "heartbeat_s": max(1, round(PING_EVERY_S)),
     }
     await connection.send(control("sync_connected", user_id, hello))
     await connection.send(control("initial_state", user_id, {**state, "seq": standing.seq}))
@@ -117,21 +124,22 @@ async def _greet(connection: Connection, resume: Resume | None) -> None:
         "recovered": recovered,
     }
     await connection.send(control("backfill_complete", user_id, done))
-    await connection.go_live(standing.seq)
+    await connection.go_live(standing.epoch, standing.seq)
+    return True
 
 
 async def _join(user_id: int, resume: Resume | None) -> Standing:
     keys = (scripts.meta_key(user_id), scripts.stream_key(user_id))
     known = (resume.epoch, resume.last_seq) if resume else ("", 0)
     answer = await redis.eval(scripts.JOIN, len(keys), *keys, secrets.token_hex(8), known[0], str(known[1]))
-    epoch, seq, oldest = cast(list[str], answer)
+    epoch, seq, oldest, run = cast(list[str], answer)
     top, first = int(seq), int(oldest.partition("-")[0]) if oldest else None
     if resume is None or not recoverable(resume, epoch=epoch, top=top, oldest=first):
-        return Standing(epoch, top, None)
+        return Standing(epoch, top, run, None)
     missed = await read_stream(user_id, resume.last_seq + 1, top) if resume.last_seq < top else []
     # Trimmed or lost since the call above: all of the missed frames or none.
     whole = [frame.seq for frame in missed] == list(range(resume.last_seq + 1, top + 1))
-    return Standing(epoch, top, missed if whole and all(f.epoch == epoch for f in missed) else None)
+    return Standing(epoch, top, run, missed if whole and all(f.epoch == epoch for f in missed) else None)
 
 
 def recoverable(resume: Resume, *, epoch: str, top: int, oldest: int | None) -> bool:
@@ -150,10 +158,10 @@ async def _until_end(connection: Connection, work: Coroutine[object, object, Non
         connection.end(None)
     except (RedisError, OSError, TimeoutError, ApiError) as error:
         log.warning("realtime socket: a store does not answer (%s)", type(error).__name__)
-        connection.end(CLOSE_TRY_LATER, "a store does not answer")
+        connection.end(codes.TRY_LATER, "a store does not answer")
     except Exception:  # the socket ends; the process and its other sockets do not
         log.exception("realtime socket")
-        connection.end(1011, "internal error")
+        connection.end(codes.INTERNAL, "internal error")
 
 
 def _token(offered: list[str], query: Mapping[str, str]) -> str:

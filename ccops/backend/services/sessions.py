@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import NoReturn, cast
 from uuid import uuid4
@@ -13,7 +14,7 @@ from ccops.backend.core.security import issue_access_token, new_refresh_token, t
 from ccops.backend.db import Connection, db
 from ccops.backend.repositories import auth as repo
 from ccops.backend.schemas.auth import TokenPair
-from ccops.backend.utils.redis import AUTH_REVOKED, SESSION, best_effort, redis, wake_relays
+from ccops.backend.utils.redis import AUTH_REVOKED, RT_CHANNEL, SESSION, best_effort, redis, wake_relays
 
 
 async def open_session(user_id: int, rank: str, *, access_ttl_s: int | None = None) -> TokenPair:
@@ -64,12 +65,17 @@ async def revoke_all(user_id: int) -> None:
 
 
 async def forget(families: Iterable[str], *, reason: str) -> None:
-    """End the access tokens of closed families, while Redis is there to remember it."""
+    """End the access tokens of closed families, while Redis is there to remember it, and their sockets."""
+    closed = list(families)
     async with best_effort("revocation marker"):
         pipe = redis.pipeline(transaction=True)
-        for family in families:
+        for family in closed:
             pipe.set(AUTH_REVOKED.pattern.format(family=family), reason, ex=settings.access_ttl_s)
             pipe.delete(SESSION.pattern.format(session_id=family))
+        # Sockets of any process; a process that does not hear this finds out from PostgreSQL.
+        pipe.publish(
+            RT_CHANNEL, json.dumps({"control": "revoked", "families": closed}, separators=(",", ":"))
+        )
         await pipe.execute()
 
 

@@ -10,13 +10,8 @@ import orjson
 import pytest
 from fastapi import WebSocket
 
-from ccops.backend.realtime.connection import (
-    CLOSE_REPLACED,
-    CLOSE_RESTART,
-    CLOSE_SLOW,
-    QUEUE_FRAMES,
-    Connection,
-)
+from ccops.backend.realtime import codes
+from ccops.backend.realtime.connection import QUEUE_FRAMES, Connection
 from ccops.backend.realtime.hub import Hub
 
 USER = 7
@@ -36,15 +31,15 @@ class Socket:
 class Peer:
     """A connection and the socket behind it, attached to a hub and greeted up to `seq`."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, family: str = "") -> None:
         self.socket = Socket()
-        self.connection = Connection(cast(WebSocket, self.socket), USER)
+        self.connection = Connection(cast(WebSocket, self.socket), USER, family)
         hub.attach(self.connection)
         self.hub = hub
 
     async def live(self, seq: int, epoch: str = "e") -> None:
         self.hub.joined(self.connection, epoch, seq)
-        await self.connection.go_live(seq)
+        await self.connection.go_live(epoch, seq)
 
     async def drain(self) -> list[int]:
         writer = asyncio.create_task(self.connection.write())
@@ -99,7 +94,7 @@ async def test_another_epoch_ends_the_sockets(hub: Hub) -> None:
     peer = Peer(hub)
     await peer.live(3)
     await hub._dispatch(text(1, epoch="other"))
-    assert (peer.code, await peer.drain()) == (CLOSE_RESTART, [])
+    assert (peer.code, await peer.drain()) == (codes.RESTART, [])
 
 
 @scenario
@@ -107,7 +102,7 @@ async def test_a_hole_after_the_snapshot_ends_the_socket(hub: Hub) -> None:
     peer = Peer(hub)
     await hub._dispatch(text(9))
     await peer.live(5)
-    assert (peer.code, peer.socket.sent) == (CLOSE_RESTART, [])
+    assert (peer.code, peer.socket.sent) == (codes.RESTART, [])
 
 
 @scenario
@@ -118,13 +113,23 @@ async def test_a_full_queue_ends_the_socket_and_no_other(hub: Hub) -> None:
     for seq in range(1, QUEUE_FRAMES + 2):
         await hub._dispatch(text(seq))
         await quick.drain() if seq % 50 == 0 else None
-    assert (slow.code, quick.code) == (CLOSE_SLOW, 0)
+    assert (slow.code, quick.code) == (codes.SLOW, 0)
 
 
 @scenario
-async def test_the_oldest_of_four_sockets_is_replaced(hub: Hub) -> None:
-    peers = [Peer(hub) for _ in range(4)]
-    assert [peer.code for peer in peers] == [CLOSE_REPLACED, 0, 0, 0]
+async def test_a_replaced_socket_ends_and_no_other(hub: Hub) -> None:
+    old, new = Peer(hub), Peer(hub)
+    mine = f"{hub.register.process}/{old.connection.id}"
+    theirs = f"another-process/{new.connection.id}"
+    hub._obey(orjson.dumps({"control": "replaced", "sockets": [theirs, mine, "nonsense", None]}).decode())
+    assert (old.code, new.code) == (codes.REPLACED, 0)
+
+
+@scenario
+async def test_a_closed_session_ends_its_sockets_and_no_other(hub: Hub) -> None:
+    one, other = Peer(hub, "one"), Peer(hub, "other")
+    hub._obey(orjson.dumps({"control": "revoked", "families": ["one", "two"]}).decode())
+    assert (one.code, other.code) == (codes.TOKEN, 0)
 
 
 @scenario

@@ -117,6 +117,6 @@ def test_definitions_of_two_payloads_with_one_name_stay_apart() -> None:
 @pytest.mark.parametrize("name", [*CLIENT, "shout"])
 def test_the_service_takes_exactly_what_it_lists_for_clients(name: str) -> None:
     async def answer() -> str:
-        return Connection(cast(WebSocket, None), 1)._answer(json.dumps({"type": name}).encode())
+        return Connection(cast(WebSocket, None), 1)._answer(json.dumps({"type": name, "seq": 0}).encode())
 
     assert ("BAD_MESSAGE" in asyncio.run(answer())) is (name not in CLIENT)

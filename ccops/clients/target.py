@@ -11,6 +11,7 @@ KEYS: Mapping[str, str] = {
     "backend": "CCOPS_BACKEND_URL",
     "postgres": "CCOPS_DATABASE_URL",
     "redis": "CCOPS_REDIS_URL",
+    "kafka": "CCOPS_KAFKA_BOOTSTRAP",
     "clickhouse": "CCOPS_CLICKHOUSE_URL",
 }
 

@@ -1,4 +1,7 @@
-"""Outbox to sockets: every frame is numbered, stored for backfill and published, in outbox order per user."""
+"""Outbox to sockets: every frame is numbered, stored for backfill and published, in outbox order per user.
+
+What the throttle leaves out is marked like what was sent, and counted.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ import orjson
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
+from ccops.backend import metrics
 from ccops.backend.core.clock import iso
 from ccops.backend.db import Connection
 from ccops.backend.realtime.scripts import PUBLISH, guard_key, meta_key, stream_key
+from ccops.backend.relays.throttle import MONEY, Sorted, Throttle
 from ccops.backend.repositories import outbox
 from ccops.backend.repositories.outbox import OutboxRow
 from ccops.backend.utils.pubsub import Wake
@@ -22,16 +27,36 @@ _BATCH = 200
 
 async def run(conn: Connection, beat: Callable[[], None]) -> None:
     """Push until cancelled; while Redis is down the rows wait and the role starts over."""
-    script = redis.register_script(PUBLISH)
+    script, throttle = redis.register_script(PUBLISH), Throttle()
     async with Wake(WAKE_CHANNEL) as wake:
         while True:
-            rows = await outbox.realtime_pending(conn, limit=_BATCH)
+            rows = await _pending(conn, throttle)
             if rows:
-                await push(conn, rows, script.sha)
+                await send(conn, throttle.sort(rows), script.sha)
             else:
                 await redis.ping()
             beat()
             await wake.after(len(rows), full=len(rows) == _BATCH)
+
+
+async def _pending(conn: Connection, throttle: Throttle) -> list[OutboxRow]:
+    if waiting := throttle.waiting():
+        throttle.release(await outbox.waiting_for(conn, users=waiting, types=MONEY))
+    return await outbox.realtime_pending(conn, limit=_BATCH, without=throttle.waiting())
+
+
+async def send(conn: Connection, batch: Sorted, sha: str) -> None:
+    """Publish what is to be sent.
+
+    Superseded rows are marked first: dying in between, the newer one is still to come; the other way round an
+    old state could follow a new one.
+    """
+    if batch.superseded:
+        await outbox.mark_pushed(conn, [row.id for row in batch.superseded])
+        for row in batch.superseded:
+            metrics.realtime_throttled.labels(row.type).inc()
+    if batch.send:
+        await push(conn, batch.send, sha)
 
 
 async def push(conn: Connection, rows: Sequence[OutboxRow], sha: str) -> None:

@@ -14,8 +14,13 @@ _KAFKA_PENDING = f"""
 SELECT {_COLUMNS} FROM outbox WHERE topic IS NOT NULL AND kafka_acked_at IS NULL ORDER BY id LIMIT $1
 """  # noqa: S608 - our own column list
 _REALTIME_PENDING = f"""
-SELECT {_COLUMNS} FROM outbox WHERE realtime AND pushed_at IS NULL ORDER BY id LIMIT $1
+SELECT {_COLUMNS} FROM outbox WHERE realtime AND pushed_at IS NULL AND user_id <> ALL($2::bigint[])
+ ORDER BY id LIMIT $1
 """  # noqa: S608 - our own column list
+_WAITING_FOR = """
+SELECT DISTINCT user_id FROM outbox
+ WHERE realtime AND pushed_at IS NULL AND user_id = ANY($1::bigint[]) AND type = ANY($2::text[])
+"""
 # Both sinks mark the same rows at the same time: whoever changes many takes them in order of id first, or
 # the two deadlock and one sink stops the other for a second.
 _IN_ORDER = "(SELECT id FROM outbox WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE)"
@@ -97,9 +102,17 @@ async def kafka_pending(conn: Connection, *, limit: int = 500) -> list[OutboxRow
     return [_row(row) for row in await conn.fetch(_KAFKA_PENDING, limit)]
 
 
-async def realtime_pending(conn: Connection, *, limit: int = 200) -> list[OutboxRow]:
-    """Return the oldest rows that have not been pushed to sockets."""
-    return [_row(row) for row in await conn.fetch(_REALTIME_PENDING, limit)]
+async def realtime_pending(
+    conn: Connection, *, limit: int = 200, without: Sequence[int] = ()
+) -> list[OutboxRow]:
+    """Return the oldest rows that have not been pushed to sockets, but none of the users `without`."""
+    return [_row(row) for row in await conn.fetch(_REALTIME_PENDING, limit, list(without))]
+
+
+async def waiting_for(conn: Connection, *, users: Sequence[int], types: Sequence[str]) -> list[int]:
+    """Return those of `users` who have a row of one of `types` that has not been pushed."""
+    rows = await conn.fetch(_WAITING_FOR, list(users), list(types))
+    return [cast(int, row["user_id"]) for row in rows]
 
 
 async def mark_acked(conn: Connection, acked: Sequence[tuple[int, Place]]) -> None:

@@ -206,14 +206,14 @@ def _explained(label: str, action: str, direction: Direction) -> str:
     what = f"In a {direction.value} payload, {label} {verb.get(action, f'was {action}')}."
     if direction is Direction.REQUEST:
         why = (
-            "Clients keep sending what the old document allowed, so this breaks where the service now refuses "
-            "such a payload; it is safe where the new document still takes every old one."
+            "Clients keep sending what the old document allowed, so this breaks where the service now "
+            "refuses such a payload; it is safe where the new document still takes every old one."
         )
         todo = "take what was taken before, or add a new field or version beside it."
     else:
         why = (
-            "Clients read by the old document, so this breaks where the service may now send something that was "
-            "never valid there; it is safe where everything it sends was valid before."
+            "Clients read by the old document, so this breaks where the service may now send something "
+            "that was never valid there; it is safe where everything it sends was valid before."
         )
         todo = "keep sending what was promised, or add a new field or version beside it."
     level = "ERR comes with a payload that shows it, WARN means undecided and says why, INFO is proved."

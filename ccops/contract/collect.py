@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+import shlex
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ccops.contract import codes
 from ccops.contract.load import Document
@@ -12,14 +14,41 @@ from ccops.contract.model import Direction, Finding, Level, Policy, Side, Verdic
 from ccops.contract.normalise import Source, Sub, frozen
 from ccops.contract.relate import Change, Core, Path, Relation, json_path
 from ccops.contract.search import Search
+from ccops.contract.wire import shown
 
+MAX_CURL = 500  # characters of a body in a line for curl
 _NAMED = frozenset({"property", "required", "mutability", "renamed-property", "default", "deprecation"})
 
 
 @dataclass(slots=True)
 class _Group:
     finding: Finding
-    places: dict[str, str] = field(default_factory=dict)  # operation -> path in its payload
+    places: dict[str, str] = field(default_factory=dict)  # operation -> what of it, and the path in that
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Where an operation uses a schema."""
+
+    operation: str
+    place: str  # body, parameter or header
+    label: str  # "request body", "response 200", "query parameter page"
+    carrier: tuple[str, str] = ("", "")  # ("query", "page") for what travels outside bodies
+
+    def travelling(self, witness: Witness | None) -> Witness | None:
+        """Return a witness with the way it travels: a query, a header, or a line for curl."""
+        if witness is None or " at $" in witness.note:
+            return witness
+        if self.carrier[1]:
+            return replace(witness, wire=shown(*self.carrier, witness.value))
+        method, _, path = self.operation.partition(" ")
+        if self.label != "request body" or not path.startswith("/"):
+            return witness
+        body = json.dumps(witness.value, ensure_ascii=False)
+        if len(body) > MAX_CURL:
+            return witness
+        line = f"curl -X {method} \"$BASE{path}\" -H 'content-type: application/json' -d {shlex.quote(body)}"
+        return replace(witness, wire=line)
 
 
 class Collector:
@@ -51,79 +80,107 @@ class Collector:
             self._relations[direction, wire] = relation, Search(relation, self.policy.witness_ms)
         return self._relations[direction, wire]
 
-    def schema(
-        self,
-        operation: str,
-        place: str,
-        direction: Direction,
-        old: Sub,
-        new: Sub,
-        *,
-        wire: bool = False,
-        name: str = "",
-    ) -> bool:
-        """Compare two schemas where `operation` uses them. Returns whether anything differs."""
+    def schema(self, use: Use, direction: Direction, old: Sub, new: Sub, *, wire: bool = False) -> None:
+        """Compare two schemas where an operation uses them."""
         relation, search = self.relation(direction, wire=wire)
         self.schemas += 1
-        changes = relation.changes(old, new)
-        for change in changes:
-            self._change(operation, place, name, change, (old, new), search)
-        return bool(changes)
+        for change in relation.changes(old, new):
+            self._change(use, change, (old, new), search)
 
     def add(
-        self, code: str, operation: str, verdict: Verdict, at: tuple[str, str], *, old: object = None, new: object = None,
-        message: str, reason: str, witness: Witness | None = None, direction: Direction | None = None,
-        path: str = "", key: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        code: str,
+        operation: str,
+        verdict: Verdict,
+        at: tuple[str, str],
+        *,
+        old: object = None,
+        new: object = None,
+        message: str,
+        reason: str,
+        witness: Witness | None = None,
+        direction: Direction | None = None,
+        path: str = "",
+        key: str = "",
+        label: str = "",
+    ) -> None:
         """Note a finding that is not about a payload's schema. `at`: pointers, old and new ("" for none)."""
         entry = codes.structural()[code]
         made = Finding(
-            code, entry.alias, codes.default_level(verdict), verdict, direction or entry.direction, operation, at[1] or at[0], Side.NEW if at[1] else Side.OLD,
-            old, new, message, reason, "", witness, (self.new if at[1] else self.old).name, path,
-        )  # fmt: skip
-        self._put((code, *at, key or operation, frozen(old), frozen(new)), made, operation, path)
+            code,
+            entry.alias,
+            codes.default_level(verdict),
+            verdict,
+            direction or entry.direction,
+            operation,
+            at[1] or at[0],
+            Side.NEW if at[1] else Side.OLD,
+            old,
+            new,
+            message,
+            reason,
+            "",
+            witness,
+            (self.new if at[1] else self.old).name,
+            path,
+        )
+        self._put((code, *at, key or operation, frozen(old), frozen(new)), made, operation, f"{label} {path}")
 
     def findings(self) -> list[Finding]:
         """Return what was found, with the operations that share a change, and semantic fingerprints."""
         result = []
-        for group in self._groups.values():
+        met: Counter[tuple[str, ...]] = Counter()
+        for group in sorted(self._groups.values(), key=lambda one: one.finding.pointer):
+            identity = _identity(group)
+            digest = hashlib.sha256("\n".join((*identity, *["again"] * met[identity])).encode()).hexdigest()[
+                :16
+            ]
+            met[identity] += 1  # two alternatives of one union: the same change at the same path
             also = tuple(one for one in group.places if one != group.finding.operation)
-            result.append(_stamped(group.finding, also, group.places))
+            result.append(replace(group.finding, also=also, fingerprint=digest))
         return result
 
     def _put(self, key: tuple[str, ...], finding: Finding, operation: str, path: str) -> None:
         group = self._groups.setdefault(key, _Group(finding))
         group.places.setdefault(operation, path)
 
-    def _change(
-        self, operation: str, place: str, name: str, change: Change, root: tuple[Sub, Sub], search: Search
-    ) -> None:
+    def _change(self, use: Use, change: Change, root: tuple[Sub, Sub], search: Search) -> None:
         path, core = change
-        spot = _spot(place, path)
+        spot = _spot(use.place, path)
         known = self._by_core.get((id(core), spot))
-        shown = _path(path, core)
+        within = _path(path, core)
         if known is not None:
-            self._put(known[1], self._groups[known[1]].finding, operation, shown)
+            self._put(known[1], self._groups[known[1]].finding, use.operation, f"{use.label} {within}")
             return
-        side = Side.OLD if core.action == "removed" else Side.NEW
-        at = core.old_at if side is Side.OLD else core.new_at
-        required = _required(core)
-        direction = search.relation.direction
+        direction, required = search.relation.direction, _required(core)
         code = codes.code_of(core.kind, core.action, direction, required)
         key = (code, spot, core.old_at, core.new_at, frozen(core.old), frozen(core.new))
         group = self._groups.get(key)
         if group is None or group.finding.level < Level.ERR:
             verdict, level, witness, reason = self._judged(core, path, root, search)
-            document = self.old if side is Side.OLD else self.new
+            side = Side.OLD if core.action == "removed" else Side.NEW
             made = Finding(
-                code, codes.alias_of(core.kind, core.action, direction, spot, required), level, verdict, direction,
-                operation, at, side, core.old, core.new, _message(core, name or place, shown), reason, "", witness,
-                document.name, shown,
-            )  # fmt: skip
-            self._put(key, made, operation, shown)
+                code=code,
+                alias=codes.alias_of(core.kind, core.action, direction, spot, required),
+                level=level,
+                verdict=verdict,
+                direction=direction,
+                operation=use.operation,
+                pointer=core.old_at if side is Side.OLD else core.new_at,
+                side=side,
+                old=core.old,
+                new=core.new,
+                message=_message(core, use.label, within),
+                reason=reason,
+                fingerprint="",
+                witness=use.travelling(witness),
+                source=(self.old if side is Side.OLD else self.new).name,
+                path=f"$.{use.carrier[1]}{within[1:]}" if use.carrier[1] else within,
+            )
+            self._put(key, made, use.operation, f"{use.label} {within}")
             if self._groups[key].finding.level < level:  # the worst of what stands at one place is told
                 self._groups[key].finding = made
-        self._put(key, self._groups[key].finding, operation, shown)
+        self._put(key, self._groups[key].finding, use.operation, f"{use.label} {within}")
         self._by_core[id(core), spot] = core, key
 
     def _judged(
@@ -211,17 +268,17 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def _stamped(finding: Finding, also: tuple[str, ...], places: dict[str, str]) -> Finding:
-    """Return a finding with its other operations and its fingerprint.
+def _identity(group: _Group) -> tuple[str, ...]:
+    """Return what a fingerprint is made of.
 
-    The fingerprint holds what the change is, and where it is by method, template and path in the payload: not
-    the words of a message, nor the names of components, so that rewording and refactoring keep approvals.
+    What the change is, and where it is by method, template and path in the payload: not the words of a
+    message, nor the names of components, so that rewording and refactoring keep approvals.
     """
-    from dataclasses import replace
-
-    parts = [
-        finding.code, finding.direction.value, frozen(finding.old), frozen(finding.new),
-        *sorted(f"{operation} {path}" for operation, path in places.items()),
-    ]  # fmt: skip
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    return replace(finding, also=also, fingerprint=digest)
+    finding = group.finding
+    return (
+        finding.code,
+        finding.direction.value,
+        frozen(finding.old),
+        frozen(finding.new),
+        *sorted(f"{operation} {path}" for operation, path in group.places.items()),
+    )

@@ -1,8 +1,8 @@
 """Walk two AsyncAPI 3 documents: channels, and the messages that go each way.
 
-`send` is what the service sends, so readers are its clients (response); `receive` is what clients send (request).
-A channel without operations is taken to be sent. Messages are known by the constant `type` they carry, or by
-name: the key a document files a message under is nobody's business.
+`send` is what the service sends (clients read: response), `receive` is what clients send (request).
+A channel without operations is taken to be sent. Messages are known by the constant `type` they carry, or
+by name: the key a document files a message under is nobody's business.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ccops.contract.collect import Collector
+from ccops.contract.collect import Collector, Use
 from ccops.contract.load import step
 from ccops.contract.model import Direction, Verdict
 from ccops.contract.normalise import Source, Sub
@@ -49,17 +49,27 @@ def compare(collector: Collector) -> None:
         twin = next((two for two in come if one.messages and _renamed(collector, one, two)), None)
         if twin is not None:
             collector.add(
-                "CHANNEL_RENAMED", one.name, Verdict.REFUTED, (one.at, twin.at), old=one.name, new=twin.name,
-                message=f"{one.name} is {twin.name} now", reason="the old address is gone",
-            )  # fmt: skip
+                "CHANNEL_RENAMED",
+                one.name,
+                Verdict.REFUTED,
+                (one.at, twin.at),
+                old=one.name,
+                new=twin.name,
+                message=f"{one.name} is {twin.name} now",
+                reason="the old address is gone",
+            )
             gone.remove(one)
             come.remove(twin)
             pairs.append((one, twin))
     for one in gone:
         collector.add(
-            "CHANNEL_REMOVED", one.name, Verdict.REFUTED, (one.at, ""), message=f"{one.name} is gone",
+            "CHANNEL_REMOVED",
+            one.name,
+            Verdict.REFUTED,
+            (one.at, ""),
+            message=f"{one.name} is gone",
             reason="its readers and writers have nothing",
-        )  # fmt: skip
+        )
     for one in come:
         collector.add(
             "CHANNEL_ADDED",
@@ -180,19 +190,29 @@ def _channel(collector: Collector, old: Channel, new: Channel) -> None:
             collector.operations += 1
             if not (one.readable and two.readable):
                 collector.add(
-                    "MESSAGE_FORMAT_UNKNOWN", name, Verdict.UNKNOWN, (one.at, two.at), message=f"{name} is not compared",
-                    reason="its payload is not described as JSON Schema", direction=direction,
-                )  # fmt: skip
-            collector.schema(name, "body", direction, one.payload, two.payload, name="payload")
-            collector.schema(name, "body", direction, one.headers, two.headers, name="headers")
+                    "MESSAGE_FORMAT_UNKNOWN",
+                    name,
+                    Verdict.UNKNOWN,
+                    (one.at, two.at),
+                    message=f"{name} is not compared",
+                    reason="its payload is not described as JSON Schema",
+                    direction=direction,
+                )
+            collector.schema(Use(name, "body", "payload"), direction, one.payload, two.payload)
+            collector.schema(Use(name, "body", "headers"), direction, one.headers, two.headers)
         elif one is not None:
             reason = (
                 "clients send it, and it is refused" if action == "receive" else "readers wait for it in vain"
             )
             collector.add(
-                "MESSAGE_REMOVED", name, Verdict.REFUTED, (one.at, ""), message=f"{name} is gone", reason=reason,
+                "MESSAGE_REMOVED",
+                name,
+                Verdict.REFUTED,
+                (one.at, ""),
+                message=f"{name} is gone",
+                reason=reason,
                 direction=direction,
-            )  # fmt: skip
+            )
         elif two is not None:
             reason = "nobody sends it yet" if action == "receive" else "readers skip types they don't know"
             collector.add(

@@ -238,9 +238,10 @@ def _common(one: frozenset[str], two: frozenset[str]) -> frozenset[str]:
 def _joined(source: Source, one: Schema, two: Schema) -> dict[str, object] | None:
     """Return the joint keywords, or None where the join would not be exact."""
     for this, that in ((one.keys, two.keys), (two.keys, one.keys)):
-        if any(name in this for name in ("unevaluatedProperties", "unevaluatedItems")) and that:
-            if this is two.keys or any(key in that for key in ("union", "if", "dependentSchemas", "dynamic")):
-                return None
+        blind = any(key in that for key in ("union", "if", "dependentSchemas", "dynamic"))
+        left = any(name in this for name in ("unevaluatedProperties", "unevaluatedItems"))
+        if left and that and (this is two.keys or blind):
+            return None
         if "patternProperties" in this and ("additionalProperties" in that or "properties" in that):
             return None
         if "prefixItems" in this and ("items" in that or "prefixItems" in that):

@@ -30,23 +30,38 @@ def removed(collector: Collector, operation: Operation) -> None:
     gone = f"{operation.name} is gone"
     if raw.get("deprecated") is not True:
         collector.add(
-            "OPERATION_REMOVED", operation.name, Verdict.REFUTED, at,
-            message=f"{gone}; it was never deprecated", reason="what clients call is gone",
-        )  # fmt: skip
+            "OPERATION_REMOVED",
+            operation.name,
+            Verdict.REFUTED,
+            at,
+            message=f"{gone}; it was never deprecated",
+            reason="what clients call is gone",
+        )
     elif end is not None and end > today:
         collector.add(
-            "OPERATION_REMOVED_BEFORE_SUNSET", operation.name, Verdict.REFUTED, at, old=end.isoformat(),
-            message=f"{gone} before {end}", reason=f"it was promised until {end}, today is {today}",
-        )  # fmt: skip
+            "OPERATION_REMOVED_BEFORE_SUNSET",
+            operation.name,
+            Verdict.REFUTED,
+            at,
+            old=end.isoformat(),
+            message=f"{gone} before {end}",
+            reason=f"it was promised until {end}, today is {today}",
+        )
     else:
         passed = end is not None
         collector.add(
-            "OPERATION_REMOVED_DEPRECATED", operation.name, Verdict.PROVED if passed else Verdict.UNKNOWN, at,
+            "OPERATION_REMOVED_DEPRECATED",
+            operation.name,
+            Verdict.PROVED if passed else Verdict.UNKNOWN,
+            at,
             old=end.isoformat() if end else None,
             message=f"{gone}; it was deprecated" + (f" until {end}" if end else ""),
-            reason="its announced end has passed" if passed else "no readable `x-sunset` said when" if not readable
+            reason="its announced end has passed"
+            if passed
+            else "no readable `x-sunset` said when"
+            if not readable
             else "deprecated, but nobody was told when it would go",
-        )  # fmt: skip
+        )
 
 
 def compare(collector: Collector, old: Operation, new: Operation) -> None:
@@ -64,13 +79,23 @@ def compare(collector: Collector, old: Operation, new: Operation) -> None:
     levels = [_STABILITY.index(one) if one in _STABILITY else -1 for one in map(_stability, (old, new))]
     if levels[0] > levels[1]:
         collector.add(
-            "STABILITY_DECREASED", old.name, Verdict.REFUTED, at, old=_stability(old), new=_stability(new),
-            message=f"{old.name} is less stable than it was promised to be", reason="a promise was taken back",
-        )  # fmt: skip
+            "STABILITY_DECREASED",
+            old.name,
+            Verdict.REFUTED,
+            at,
+            old=_stability(old),
+            new=_stability(new),
+            message=f"{old.name} is less stable than it was promised to be",
+            reason="a promise was taken back",
+        )
 
 
 def _stability(operation: Operation) -> str:
     return str(operation.raw.get("x-stability-level", ""))
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _sunsets(collector: Collector, old: Operation, new: Operation) -> None:
@@ -79,7 +104,6 @@ def _sunsets(collector: Collector, old: Operation, new: Operation) -> None:
     at = (old.at, f"{new.at}/x-sunset" if "x-sunset" in new.raw else new.at)
     today = collector.policy.today
     earliest = today + timedelta(days=collector.policy.sunset_days)
-    shown = {"old": before.isoformat() if before else None, "new": after.isoformat() if after else None}
     if not readable:
         code, reason = "SUNSET_UNREADABLE", "nobody can rely on it"
     elif before is not None and after is None:
@@ -93,4 +117,6 @@ def _sunsets(collector: Collector, old: Operation, new: Operation) -> None:
     else:
         return
     message = f"{new.name}: x-sunset {new.raw.get('x-sunset', 'is gone')!s:.40}"
-    collector.add(code, old.name, Verdict.REFUTED, at, message=message, reason=reason, **shown)
+    collector.add(
+        code, old.name, Verdict.REFUTED, at, message=message, reason=reason, old=_iso(before), new=_iso(after)
+    )

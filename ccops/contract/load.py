@@ -240,7 +240,7 @@ def _loader() -> type:
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        yaml_implicit_resolvers = {
+        yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML reads a plain attribute
             first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith((":timestamp", ":bool"))]
             for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }

@@ -85,7 +85,7 @@ def pair(
 def renamed(
     relation: Relation, gone: list[Operation], come: list[Operation]
 ) -> list[tuple[Operation, Operation]]:
-    """Return which operations only changed their address: same operationId, or same content and a like path."""
+    """Return which operations only moved: same operationId, or same content and a like path."""
     if len(gone) * len(come) > MAX_CANDIDATES:
         return []
     scored = []

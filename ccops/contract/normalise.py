@@ -122,7 +122,7 @@ class Source:
         self._booleans = (Schema(False, "", frozenset()), Schema(True, ""))
 
     def target(self, reference: object, at: str) -> tuple[object, str]:
-        """Return what a `$ref` means and the pointer of that. Raises UsageError for one that leads nowhere."""
+        """Return what a `$ref` means, and its pointer. Raises UsageError for one that leads nowhere."""
         if not isinstance(reference, str):
             raise self.wrong(at, f"$ref is {kind_of(reference)}")
         known = self._targets.get(reference)

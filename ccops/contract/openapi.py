@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from ccops.contract import lifecycle, parameters, security
-from ccops.contract.collect import Collector
+from ccops.contract.collect import Collector, Use
 from ccops.contract.load import step
 from ccops.contract.match import Operation, operations, pair, renamed
 from ccops.contract.model import Direction, Verdict
@@ -36,9 +36,13 @@ def compare(collector: Collector) -> None:
     for one in come:
         if id(one) not in left:
             collector.add(
-                "OPERATION_ADDED", one.name, Verdict.PROVED, ("", one.at), message=f"{one.name} is new",
+                "OPERATION_ADDED",
+                one.name,
+                Verdict.PROVED,
+                ("", one.at),
+                message=f"{one.name} is new",
                 reason="nobody calls it yet",
-            )  # fmt: skip
+            )
     for both in (*pairs, *moved):
         _Pair(collector, *both).run()
     _webhooks(collector)
@@ -56,10 +60,16 @@ def _renames(collector: Collector, moved: list[tuple[Operation, Operation]]) -> 
         target = is_now if was != is_now else first_new.name
         for old, _new in both:
             collector.add(
-                "OPERATION_RENAMED", old.name, Verdict.REFUTED, (first_old.at, first_new.at), old=was, new=target,
-                message=f"{names} {was} answers at {target} now", reason="the old address is gone for its callers",
+                "OPERATION_RENAMED",
+                old.name,
+                Verdict.REFUTED,
+                (first_old.at, first_new.at),
+                old=was,
+                new=target,
+                message=f"{names} {was} answers at {target} now",
+                reason="the old address is gone for its callers",
                 key="rename",
-            )  # fmt: skip
+            )
 
 
 def _webhooks(collector: Collector) -> None:
@@ -74,14 +84,22 @@ def _calls_back(collector: Collector, olds: list[Operation], news: list[Operatio
     pairs, gone, come = pair(olds, news)
     for one in gone:
         collector.add(
-            f"{what}_REMOVED", one.name, Verdict.REFUTED, (one.at, ""), message=f"{one.name} is not called any more",
+            f"{what}_REMOVED",
+            one.name,
+            Verdict.REFUTED,
+            (one.at, ""),
+            message=f"{one.name} is not called any more",
             reason="what clients wait for is gone",
-        )  # fmt: skip
+        )
     for one in come:
         collector.add(
-            f"{what}_ADDED", one.name, Verdict.PROVED, ("", one.at), message=f"{one.name} is new",
+            f"{what}_ADDED",
+            one.name,
+            Verdict.PROVED,
+            ("", one.at),
+            message=f"{one.name} is new",
             reason="nobody waits for it yet",
-        )  # fmt: skip
+        )
     for both in pairs:
         _Pair(collector, *both, outward=True).run()
 
@@ -90,10 +108,15 @@ def _servers(collector: Collector) -> None:
     old, new = ({_base(one) for one in _servers_of(side)} for side in collector.sources())
     if old and new and not old & new:
         collector.add(
-            "SERVER_PATH_CHANGED", "servers", Verdict.UNKNOWN, ("/servers", "/servers"), old=sorted(old), new=sorted(new),
+            "SERVER_PATH_CHANGED",
+            "servers",
+            Verdict.UNKNOWN,
+            ("/servers", "/servers"),
+            old=sorted(old),
+            new=sorted(new),
             message=f"the base path changed from {', '.join(sorted(old))} to {', '.join(sorted(new))}",
             reason="whether the old base path is still served can't be seen here",
-        )  # fmt: skip
+        )
 
 
 def _servers_of(source: Source) -> list[str]:
@@ -125,9 +148,15 @@ class _Pair:
         ids = self.old.raw.get("operationId"), self.new.raw.get("operationId")
         if ids[0] and ids[0] != ids[1]:
             self.collector.add(
-                "OPERATION_ID_CHANGED", self.name, Verdict.PROVED, (self.old.at, self.new.at), old=ids[0], new=ids[1],
-                message=f"{self.name}: operationId {ids[0]} -> {ids[1]}", reason="nothing changes on the wire",
-            )  # fmt: skip
+                "OPERATION_ID_CHANGED",
+                self.name,
+                Verdict.PROVED,
+                (self.old.at, self.new.at),
+                old=ids[0],
+                new=ids[1],
+                message=f"{self.name}: operationId {ids[0]} -> {ids[1]}",
+                reason="nothing changes on the wire",
+            )
         if not self.outward:
             security.compare(self.collector, self.old, self.new)
         parameters.compare(self.collector, self.old, self.new, self.asks)
@@ -140,9 +169,17 @@ class _Pair:
     ) -> None:
         direction = {"REQUE": self.asks, "REQUI": self.asks, "RESPO": self.answers}.get(code[:5])
         self.collector.add(
-            code, self.name, verdict, at, message=f"{self.name}: {said}", reason=reason, direction=direction,
-            old=more.get("old"), new=more.get("new"),
-        )  # fmt: skip
+            code,
+            self.name,
+            verdict,
+            at,
+            message=f"{self.name}: {said}",
+            reason=reason,
+            direction=direction,
+            old=more.get("old"),
+            new=more.get("new"),
+            label=str(more.get("label", "")),
+        )
 
     def _bodies(self) -> None:
         (old, old_at), (new, new_at) = (
@@ -152,11 +189,11 @@ class _Pair:
         if not isinstance(old, Mapping) and not isinstance(new, Mapping):
             return
         if not isinstance(old, Mapping):
-            must = isinstance(new, Mapping) and new.get("required") is True
-            code = "REQUIRED_REQUEST_BODY_ADDED" if must else "REQUEST_BODY_ADDED"
-            verdict = Verdict.REFUTED if must else Verdict.PROVED
-            reason = "existing calls have no body" if must else "calls without a body are still taken"
-            self._note(code, verdict, ("", new_at), f"a {'required ' if must else ''}body is new", reason)
+            demanded = isinstance(new, Mapping) and new.get("required") is True
+            code = "REQUIRED_REQUEST_BODY_ADDED" if demanded else "REQUEST_BODY_ADDED"
+            verdict = Verdict.REFUTED if demanded else Verdict.PROVED
+            reason = "existing calls have no body" if demanded else "calls without a body are still taken"
+            self._note(code, verdict, ("", new_at), f"a {'required ' if demanded else ''}body is new", reason)
             return
         if not isinstance(new, Mapping):
             self._note(
@@ -171,9 +208,12 @@ class _Pair:
         if must[0] != must[1]:
             word = "REQUIRED" if must[1] else "OPTIONAL"
             self._note(
-                f"REQUEST_BODY_BECAME_{word}", Verdict.REFUTED if must[1] else Verdict.PROVED, (old_at, new_at),
-                f"the body became {word.lower()}", "a call without one was fine before" if must[1] else "a body is still taken",
-            )  # fmt: skip
+                f"REQUEST_BODY_BECAME_{word}",
+                Verdict.REFUTED if must[1] else Verdict.PROVED,
+                (old_at, new_at),
+                f"the body became {word.lower()}",
+                "a call without one was fine before" if must[1] else "a body is still taken",
+            )
         self._media("request body", "REQUEST", self.asks, (old, old_at), (new, new_at))
 
     def _media(
@@ -196,17 +236,30 @@ class _Pair:
                 continue
             at, reason = (olds[kind][1], ""), "what clients use is gone"
             self._note(
-                f"{side}_MEDIA_TYPE_REMOVED", Verdict.REFUTED, at, f"{lead}{kind} is gone", reason, old=kind
+                f"{side}_MEDIA_TYPE_REMOVED",
+                Verdict.REFUTED,
+                at,
+                f"{lead}{kind} is gone",
+                reason,
+                old=kind,
+                label=lead,
             )
         for kind in sorted(news.keys() - olds.keys()):
             if not any(_covers(one, kind) or _covers(kind, one) for one in olds):
                 at, reason = ("", news[kind][1]), "the others are still there"
                 self._note(
-                    f"{side}_MEDIA_TYPE_ADDED", Verdict.PROVED, at, f"{lead}{kind} is new", reason, new=kind
+                    f"{side}_MEDIA_TYPE_ADDED",
+                    Verdict.PROVED,
+                    at,
+                    f"{lead}{kind} is new",
+                    reason,
+                    new=kind,
+                    label=lead,
                 )
         for kind in sorted(olds.keys() & news.keys()):
             subs = [_schema_of(media, at) for media, at in (olds[kind], news[kind])]
-            self.collector.schema(self.name, "body", direction, *subs, wire=any(one in kind for one in _TEXTS), name=place)
+            text = any(one in kind for one in _TEXTS)
+            self.collector.schema(Use(self.name, "body", place), direction, *subs, wire=text)
 
     def _formats(self, source: Source, held: Held, at: str) -> dict[str, tuple[Held, str]]:
         content, place = held.get("content"), step(at, "content")
@@ -230,9 +283,13 @@ class _Pair:
                 continue
             success = status[:1] == "2"
             self._note(
-                f"RESPONSE_{'SUCCESS' if success else 'ERROR'}_STATUS_REMOVED", Verdict.REFUTED if success else Verdict.PROVED,
-                (old[status][1], ""), f"{status} is gone", "clients wait for it" if success else "one error less", old=status,
-            )  # fmt: skip
+                f"RESPONSE_{'SUCCESS' if success else 'ERROR'}_STATUS_REMOVED",
+                Verdict.REFUTED if success else Verdict.PROVED,
+                (old[status][1], ""),
+                f"{status} is gone",
+                "clients wait for it" if success else "one error less",
+                old=status,
+            )
         for status in sorted(new):
             if status in old:
                 continue
@@ -267,7 +324,7 @@ class _Pair:
         parameters.headers(self.collector, self.name, self.answers, old, new, lead)
 
     def _callbacks(self) -> None:
-        sides = []
+        sides: list[list[Operation]] = []
         for source, one in zip(self.sources, (self.old, self.new), strict=True):
             held, at = one.raw.get("callbacks"), step(one.at, "callbacks")
             found: list[Operation] = []
@@ -275,7 +332,7 @@ class _Pair:
                 items, place = source.follow(raw, step(at, name))
                 found += operations(source, items, place, f"{self.name} callback {name}")
             sides.append(found)
-        _calls_back(self.collector, *sides, "CALLBACK")
+        _calls_back(self.collector, sides[0], sides[1], "CALLBACK")
 
 
 def _kind(written: str) -> str:

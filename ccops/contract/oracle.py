@@ -1,7 +1,7 @@
 """Whether a value is valid, by jsonschema over the raw document. What is refuted rests on this module.
 
-OpenAPI 3.0's differences are spelled as jsonschema keywords; references stay inside the document; patterns are
-guarded and every keyword looks at a budget of processor time, so that no document can make a check hang.
+OpenAPI 3.0's differences are spelled as jsonschema keywords; references stay inside the document; patterns
+are guarded and every keyword looks at a budget of processor time: no document can make a check hang.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Oracle:
             raise Undecidable(f"the validator gave up on this schema ({type(error).__name__})") from None
 
     def _validator(self, schema: object) -> Validator:
-        return self._class(schema, format_checker=checker())  # type: ignore[no-any-return]
+        return self._class(schema, format_checker=checker())
 
     @cached_property
     def _class(self) -> Callable[..., Validator]:
@@ -120,7 +120,7 @@ class Oracle:
         self, validator: Validator, ref: object, instance: object, schema: object
     ) -> Iterator[ValidationError]:
         del schema
-        yield from validator.descend(instance, self.source.target(ref, "")[0])  # type: ignore[attr-defined]
+        yield from validator.descend(instance, self.source.target(ref, "")[0])
 
     def _hidden(self, schema: Mapping[str, object]) -> set[str]:
         held = schema.get("properties")
@@ -197,7 +197,11 @@ class Oracle:
 
 def _names(error: ValidationError, keywords: frozenset[str]) -> bool:
     # `false` refuses everything and is no keyword: it has no name to give.
-    return error.validator in keywords or error.validator is None or any(_names(inner, keywords) for inner in error.context or ())
+    return (
+        error.validator in keywords
+        or error.validator is None
+        or any(_names(inner, keywords) for inner in error.context or ())
+    )
 
 
 def _is_number(value: object) -> bool:
@@ -245,4 +249,4 @@ def _pattern_properties(
     for pattern, inner in patterns.items():
         for name, value in instance.items():
             if search(pattern, name):
-                yield from validator.descend(value, inner, path=name, schema_path=pattern)  # type: ignore[attr-defined]
+                yield from validator.descend(value, inner, path=name, schema_path=pattern)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ccops.contract import wire
-from ccops.contract.collect import Collector
+from ccops.contract.collect import Collector, Use
 from ccops.contract.load import step
 from ccops.contract.match import Operation
 from ccops.contract.model import Direction, Verdict, Witness
@@ -22,7 +22,7 @@ _NONE = object()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """One parameter of an operation. A path parameter's `key` is its place, so that its name does not matter."""
+    """One parameter. The `key` of one in the path is its place, so that its name does not matter."""
 
     key: str
     name: str
@@ -110,13 +110,31 @@ class _Run:
     direction: Direction
 
     def _note(
-        self, code: str, verdict: Verdict, at: tuple[str, str], said: str, reason: str, *,
-        old: object = None, new: object = None, witness: Witness | None = None, path: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        code: str,
+        verdict: Verdict,
+        at: tuple[str, str],
+        said: str,
+        reason: str,
+        *,
+        old: object = None,
+        new: object = None,
+        witness: Witness | None = None,
+        path: str = "",
+    ) -> None:
         self.collector.add(
-            code, self.operation, verdict, at, old=old, new=new, message=f"{self.operation}: {said}", reason=reason,
-            witness=witness, direction=self.direction, path=path,
-        )  # fmt: skip
+            code,
+            self.operation,
+            verdict,
+            at,
+            old=old,
+            new=new,
+            message=f"{self.operation}: {said}",
+            reason=reason,
+            witness=witness,
+            direction=self.direction,
+            path=path,
+        )
 
     def is_renamed(self, old: Parameter, new: Parameter, *, alone: bool) -> bool:
         """Return whether only the name or the place of a parameter changed."""
@@ -138,27 +156,43 @@ class _Run:
         verdict = Verdict.REFUTED if new.required and witness else Verdict.UNKNOWN
         reason = witness.note if witness else "the old one still arrives, and is ignored"
         self._note(
-            code, verdict, (old.at, new.at), f"{old.place} parameter {old.name} is {target} now", reason,
-            old=f"{old.place} {old.name}", new=f"{new.place} {new.name}", witness=witness, path=f"$.{old.name}",
-        )  # fmt: skip
+            code,
+            verdict,
+            (old.at, new.at),
+            f"{old.place} parameter {old.name} is {target} now",
+            reason,
+            old=f"{old.place} {old.name}",
+            new=f"{new.place} {new.name}",
+            witness=witness,
+            path=f"$.{old.name}",
+        )
 
     def removed(self, old: Parameter) -> None:
         """Note a parameter that is gone."""
         self._note(
-            "PARAMETER_REMOVED", Verdict.UNKNOWN, (old.at, ""), f"{old.place} parameter {old.name} is gone",
-            "calls that carry it still arrive, and it is ignored", old=f"{old.place} {old.name}", path=f"$.{old.name}",
-        )  # fmt: skip
+            "PARAMETER_REMOVED",
+            Verdict.UNKNOWN,
+            (old.at, ""),
+            f"{old.place} parameter {old.name} is gone",
+            "calls that carry it still arrive, and it is ignored",
+            old=f"{old.place} {old.name}",
+            path=f"$.{old.name}",
+        )
 
     def added(self, new: Parameter) -> None:
         """Note a new parameter."""
         witness = self._missing(new) if new.required else None
         code = "REQUIRED_PARAMETER_ADDED" if new.required else "PARAMETER_ADDED"
         self._note(
-            code, Verdict.REFUTED if new.required else Verdict.PROVED, ("", new.at),
+            code,
+            Verdict.REFUTED if new.required else Verdict.PROVED,
+            ("", new.at),
             f"{'required ' if new.required else ''}{new.place} parameter {new.name} is new",
             "existing calls don't carry it" if new.required else "existing calls are taken as before",
-            new=f"{new.place} {new.name}", witness=witness, path=f"$.{new.name}",
-        )  # fmt: skip
+            new=f"{new.place} {new.name}",
+            witness=witness,
+            path=f"$.{new.name}",
+        )
 
     def kept(self, old: Parameter, new: Parameter) -> None:
         """Compare a parameter both have."""
@@ -168,10 +202,14 @@ class _Run:
             witness = self._missing(new) if new.required else None
             word = "REQUIRED" if new.required else "OPTIONAL"
             self._note(
-                f"PARAMETER_BECAME_{word}", Verdict.REFUTED if new.required else Verdict.PROVED, at,
-                f"{label} became {word.lower()}", witness.note if witness else "calls that carry it are taken as before",
-                witness=witness, path=path,
-            )  # fmt: skip
+                f"PARAMETER_BECAME_{word}",
+                Verdict.REFUTED if new.required else Verdict.PROVED,
+                at,
+                f"{label} became {word.lower()}",
+                witness.note if witness else "calls that carry it are taken as before",
+                witness=witness,
+                path=path,
+            )
         marks = [one.raw.get("deprecated") is True for one in (old, new)]
         if marks[0] != marks[1]:
             code = "PARAMETER_DEPRECATED" if marks[1] else "PARAMETER_REACTIVATED"
@@ -179,14 +217,19 @@ class _Run:
             self._note(code, Verdict.PROVED, at, f"{label} is {word}", "it is still taken", path=path)
         self._default(old, new, label)
         wired = old.wire and new.wire
-        self.collector.schema(
-            self.operation, "parameter", self.direction, old.schema, new.schema, wire=wired, name=label
-        )
+        use = Use(self.operation, "parameter", label, (old.place, old.name))
+        self.collector.schema(use, self.direction, old.schema, new.schema, wire=wired)
         if wired and old.style != new.style and self._composite(old, new):
             self._note(
-                "PARAMETER_STYLE_CHANGED", Verdict.REFUTED, at, f"{label} is written another way", "lists read differently now",
-                old=list(old.style), new=list(new.style), path=path,
-            )  # fmt: skip
+                "PARAMETER_STYLE_CHANGED",
+                Verdict.REFUTED,
+                at,
+                f"{label} is written another way",
+                "lists read differently now",
+                old=list(old.style),
+                new=list(new.style),
+                path=path,
+            )
 
     def _composite(self, old: Parameter, new: Parameter) -> bool:
         sources = self.collector.sources(self.direction)
@@ -208,9 +251,15 @@ class _Run:
         action = "ADDED" if values[0] is _NONE else "REMOVED" if values[1] is _NONE else "CHANGED"
         shown = [None if one is _NONE else one for one in values]
         self._note(
-            f"PARAMETER_DEFAULT_{action}", Verdict.UNKNOWN, (old.at, new.at), f"{label}: default {shown[0]} -> {shown[1]}",
-            "a call without it may mean something else now", old=shown[0], new=shown[1], path=f"$.{old.name}",
-        )  # fmt: skip
+            f"PARAMETER_DEFAULT_{action}",
+            Verdict.UNKNOWN,
+            (old.at, new.at),
+            f"{label}: default {shown[0]} -> {shown[1]}",
+            "a call without it may mean something else now",
+            old=shown[0],
+            new=shown[1],
+            path=f"$.{old.name}",
+        )
 
     def _missing(self, new: Parameter) -> Witness | None:
         """Return a call without a parameter, checked like any other witness: it was fine, and is refused."""
@@ -228,9 +277,13 @@ class _Run:
 
 
 def headers(
-    collector: Collector, operation: str, direction: Direction, old: tuple[Mapping[str, object], str],
-    new: tuple[Mapping[str, object], str], lead: str,
-) -> None:  # fmt: skip
+    collector: Collector,
+    operation: str,
+    direction: Direction,
+    old: tuple[Mapping[str, object], str],
+    new: tuple[Mapping[str, object], str],
+    lead: str,
+) -> None:
     """Compare the headers of one response."""
     sides = []
     for source, (held, at) in zip(collector.sources(direction), (old, new), strict=True):
@@ -240,9 +293,13 @@ def headers(
             header, place = source.follow(one, step(step(at, "headers"), name))
             if name.lower() != "content-type":
                 found[name.lower()] = Parameter(
-                    name.lower(), name, "header", source.mapping(header, place), place,
+                    name.lower(),
+                    name,
+                    "header",
+                    source.mapping(header, place),
+                    place,
                     isinstance(header, Mapping) and header.get("required") is True,
-                )  # fmt: skip
+                )
         sides.append(found)
     for name in sorted({**sides[0], **sides[1]}):
         _header(collector, operation, direction, lead, sides[0].get(name), sides[1].get(name))
@@ -262,9 +319,18 @@ def _header(
         at = (old.at if old else "", new.at if new else "")
         message = f"{operation}: {lead}header {one.name} {said}"
         collector.add(
-            code, operation, verdict, at, old=old.name if old else None, new=new.name if new else None, message=message,
-            reason=reason, direction=direction, path=f"$.{one.name}",
-        )  # fmt: skip
+            code,
+            operation,
+            verdict,
+            at,
+            old=old.name if old else None,
+            new=new.name if new else None,
+            message=message,
+            reason=reason,
+            direction=direction,
+            path=f"$.{one.name}",
+            label=lead,
+        )
 
     if old is None:
         note("RESPONSE_HEADER_ADDED", Verdict.PROVED, "is new", "clients skip headers they don't know")
@@ -289,12 +355,5 @@ def _header(
                 "always comes",
                 "clients had to cope without it",
             )
-        collector.schema(
-            operation,
-            "header",
-            direction,
-            old.schema,
-            new.schema,
-            wire=old.wire and new.wire,
-            name=f"{lead}header {old.name}",
-        )
+        use = Use(operation, "header", f"{lead}header {old.name}", ("header", old.name))
+        collector.schema(use, direction, old.schema, new.schema, wire=old.wire and new.wire)

@@ -7,13 +7,16 @@ the text, and a text that could take more than `MAX_STEPS` is not tried.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
 MAX_STEPS = 2_000_000
 MAX_PATTERN = 1_000
 MAX_WEIGHT = 20_000  # characters that the shortest match may have
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+
+
+Tree = list[tuple[object, object]]  # a parsed pattern: (name of an element, what belongs to it)
 
 
 class Undecidable(Exception):
@@ -59,7 +62,7 @@ def samples(pattern: str) -> Iterator[str]:
             return
 
 
-def _parse(pattern: str) -> Sequence[tuple[object, object]]:
+def _parse(pattern: str) -> Tree:
     from re import _parser  # type: ignore[attr-defined]
 
     return list(_parser.parse(pattern))
@@ -73,9 +76,9 @@ def _measure(tree: object) -> tuple[int, int]:
             continue
         name, value = str(item[0]), item[1]
         if name in _REPEATS:
-            low, high, body = value
-            inner, deeper = _measure(list(body))
-            loop = int(high) > 1
+            low, high, body = _loop(value)
+            inner, deeper = _measure(body)
+            loop = high > 1
             choices += inner + (low != high)
             depth = max(depth, deeper + loop if inner or deeper else int(loop and low != high))
             if loop and inner:
@@ -86,7 +89,7 @@ def _measure(tree: object) -> tuple[int, int]:
             bodies = _bodies(name, value)
             choices += name == "BRANCH"
             for body in bodies:
-                inner, deeper = _measure(list(body))
+                inner, deeper = _measure(body)
                 choices, depth = choices + inner, max(depth, deeper)
     return choices, depth
 
@@ -98,40 +101,64 @@ def _weight(tree: object) -> int:
         if str(name) in _REPEATS:
             total += max(1, int(value[0])) * max(1, _weight(list(value[2])))
         else:
-            total += 1 + sum(_weight(list(body)) for body in _bodies(str(name), value))
+            total += 1 + sum(_weight(body) for body in _bodies(str(name), value))
     return total
 
 
-def _bodies(name: str, value: object) -> list[Sequence[object]]:
+def _bodies(name: str, value: object) -> list[Tree]:
     """Return the sub-patterns of an element of a parsed pattern."""
     if name == "BRANCH" and isinstance(value, tuple):
-        return list(value[1])
+        return [list(one) for one in value[1]]
     if name == "SUBPATTERN" and isinstance(value, tuple):
-        return [value[3]]
+        return [list(value[3])]
     if name in {"ASSERT", "ASSERT_NOT"} and isinstance(value, tuple):
-        return [value[1]]
+        return [list(value[1])]
     if name == "ATOMIC_GROUP":
-        return [value]  # type: ignore[list-item]
+        return [_tree(value)]
     if name == "GROUPREF_EXISTS":
         raise Undecidable("the pattern depends on a group")
     return []
 
 
-def _sample(tree: Sequence[tuple[object, object]], extra: int) -> Iterator[str]:
+def _code(value: object) -> int:
+    """Return the number of a character in a parsed pattern."""
+    assert isinstance(value, int)
+    return value
+
+
+def _tree(value: object) -> Tree:
+    """Return what belongs to an element as the elements it is."""
+    assert hasattr(value, "__iter__")
+    return list(value)
+
+
+def _range(value: object) -> tuple[int, int]:
+    """Return the first and last character of a range in a parsed pattern."""
+    assert isinstance(value, tuple)
+    return int(value[0]), int(value[1])
+
+
+def _loop(value: object) -> tuple[int, int, Tree]:
+    """Return (least, most, what is repeated) of a loop in a parsed pattern."""
+    assert isinstance(value, tuple)
+    return int(value[0]), int(value[1]), list(value[2])
+
+
+def _sample(tree: Tree, extra: int) -> Iterator[str]:
     for element, value in tree:
         name = str(element)
         if name == "LITERAL":
-            yield chr(value)  # type: ignore[call-overload]
+            yield chr(_code(value))
         elif name == "NOT_LITERAL":
             yield next(char for char in "a0_" if ord(char) != value)
         elif name == "ANY":
             yield "a"
         elif name == "IN":
-            yield _member(value)  # type: ignore[arg-type]
+            yield _member(_tree(value))
         elif name in _REPEATS:
-            low, high, body = value  # type: ignore[misc]
-            for _ in range(min(int(low) + extra, int(high), 2_000)):
-                yield from _sample(list(body), extra if extra < 2 else 1)
+            low, high, body = _loop(value)
+            for _ in range(min(low + extra, high, 2_000)):
+                yield from _sample(body, extra if extra < 2 else 1)
         elif name == "AT":
             continue
         elif name in {"ASSERT", "ASSERT_NOT"}:
@@ -140,13 +167,13 @@ def _sample(tree: Sequence[tuple[object, object]], extra: int) -> Iterator[str]:
             bodies = _bodies(name, value)
             if not bodies:
                 raise Undecidable(f"no sample for {name}")
-            yield from _sample(list(bodies[0]), extra)  # type: ignore[arg-type]
+            yield from _sample(bodies[0], extra)
 
 
 _CLASS = {"CATEGORY_DIGIT": "0", "CATEGORY_WORD": "a", "CATEGORY_SPACE": " "}
 
 
-def _member(options: list[tuple[object, object]]) -> str:
+def _member(options: Tree) -> str:
     """Return a character of a class, a plain one where it has one."""
     negated = bool(options) and str(options[0][0]) == "NEGATE"
     listed = options[1:] if negated else options
@@ -158,8 +185,8 @@ def _member(options: list[tuple[object, object]]) -> str:
         raise Undecidable("no character left")
     name, value = str(listed[0][0]), listed[0][1]
     if name == "RANGE":
-        return chr(value[0])  # type: ignore[index]
-    return chr(value) if name == "LITERAL" else _CLASS.get(str(value), "a")  # type: ignore[call-overload]
+        return chr(_range(value)[0])
+    return chr(_code(value)) if name == "LITERAL" else _CLASS.get(str(value), "a")
 
 
 def _holds(option: tuple[object, object], char: str) -> bool:
@@ -167,7 +194,8 @@ def _holds(option: tuple[object, object], char: str) -> bool:
     if name == "LITERAL":
         return ord(char) == value
     if name == "RANGE":
-        return bool(value[0] <= ord(char) <= value[1])  # type: ignore[index]
+        low, high = _range(value)
+        return low <= ord(char) <= high
     category = str(value)
     if category.startswith("CATEGORY_NOT_"):
         return not _holds((option[0], category.replace("NOT_", "")), char)

@@ -1,9 +1,9 @@
 """Is everything the writer may send something the reader takes? Decided keyword by keyword, by set inclusion.
 
-In a request the old document is the writer (clients keep sending what it allowed), in a response the new one is.
-Every difference becomes a `Core`: proved harmless, or open, and then only a witness (search.py) or a finite check
-settles it. Results are remembered per pair of schemas; on a cycle the pair in progress is assumed to hold, and the
-run is repeated without that assumption when it did not (a greatest fixed point).
+In a request the old document is the writer (clients keep sending what it allowed), in a response the new
+one is. Every difference becomes a `Core`: proved harmless, or open, and then only a witness (search.py) or a
+finite check settles it. Results are remembered per pair of schemas; on a cycle the pair in progress is
+assumed to hold, and the run is repeated without that assumption when it did not (a greatest fixed point).
 """
 
 from __future__ import annotations
@@ -49,6 +49,16 @@ class Core:
 Change = tuple[Path, Core]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a difference stands: `key` finds who holds the `keyword` that ends the pointer; or `at`."""
+
+    key: str = ""
+    keyword: str = ""
+    name: str = ""  # the property it is about
+    at: tuple[str, str] | None = None  # pointers, old and new
+
+
 @dataclass(slots=True)
 class Node:
     """Two schemas under comparison, and what was found so far."""
@@ -78,19 +88,40 @@ class Node:
         return both
 
     def emit(
-        self, kind: str, action: str, old: object, new: object, *, key: str, keyword: str, open_: bool,
-        reason: str = "", seeds: tuple[object, ...] = (), blame: str = "", soft: bool = False, name: str = "",
-    ) -> None:  # fmt: skip
-        """Note one difference at this node. `key` finds who holds the keyword, `keyword` ends the pointer."""
-        below = f"/{keyword}" if keyword else ""
-        self.changes.append((
+        self,
+        kind: str,
+        action: str,
+        old: object,
+        new: object,
+        place: Place,
+        *,
+        open_: bool,
+        reason: str = "",
+        seeds: tuple[object, ...] = (),
+        blame: str = "",
+        soft: bool = False,
+    ) -> None:
+        """Note one difference at this node."""
+        below = f"/{place.keyword}" if place.keyword else ""
+        at = place.at or (self.a.where(place.key) + below, self.b.where(place.key) + below)
+        pair = Sub(self.a.raw, self.a.at), Sub(self.b.raw, self.b.at)
+        core = Core(
+            kind,
+            action,
+            old,
+            new,
+            at[0],
+            at[1],
+            open_,
+            reason,
+            pair,
             (),
-            Core(
-                kind, action, old, new, self.a.where(key) + below, self.b.where(key) + below, open_, reason,
-                (Sub(self.a.raw, self.a.at), Sub(self.b.raw, self.b.at)), (), seeds,
-                frozenset(blame.split()), soft, name,
-            ),
-        ))  # fmt: skip
+            seeds,
+            frozenset(blame.split()),
+            soft,
+            place.name,
+        )
+        self.changes.append(((), core))
 
     def child(self, step: Step, old: Sub, new: Sub) -> None:
         """Compare two sub-schemas and take over what is found."""
@@ -186,7 +217,7 @@ class Relation:
 
     def _doubt(self, a: Schema, b: Schema) -> tuple[Change, ...]:
         node = Node(self, a, b)
-        node.emit("cycle", "changed", None, None, key="", keyword="", open_=True)
+        node.emit("cycle", "changed", None, None, Place(), open_=True)
         return tuple((path, replace(core, silent=True)) for path, core in node.changes)
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Objects and arrays: keywords that look at the members of a value.
 
-What a writer's document does not declare, the writer is taken not to send, unless additional properties have a
-schema or the object declares none at all (a map). What a reader's document does not forbid, the reader takes.
+What a writer's document does not declare, the writer is taken not to send, unless additional properties
+have a schema or the object declares none at all (a map). What a reader's document does not forbid, it takes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 
 from ccops.contract.normalise import Schema, Source, Sub, frozen
 from ccops.contract.patterns import Undecidable, search
-from ccops.contract.relate import Node
+from ccops.contract.relate import Node, Place
 
 _TRUE = Sub(True, "")
 _NONE = object()
@@ -84,9 +84,14 @@ def _requiredness(node: Node, name: str) -> None:
         return
     by_writer = name in _required(node.sub)
     node.emit(
-        "required", "added" if new else "removed", old, new, key="required", keyword="required",
-        open_=not by_writer, blame="required", name=name,
-    )  # fmt: skip
+        "required",
+        "added" if new else "removed",
+        old,
+        new,
+        Place("required", "required", name),
+        open_=not by_writer,
+        blame="required",
+    )
 
 
 def _renamed(node: Node) -> set[str]:
@@ -114,17 +119,23 @@ def _rename(node: Node, old: str, new: str, *, required: bool) -> None:
     reason = "the old name is ignored now" if node.relation.request else "the old name was optional"
     blame = "required additionalProperties" if refused else "required"
     node.emit(
-        "renamed-property", "changed", old, new, key="properties", keyword=_place(node, new), name=new,
-        open_=required or refused, soft=not (required or refused), blame=blame,
+        "renamed-property",
+        "changed",
+        old,
+        new,
+        _property(node, new, olds=old),
+        open_=required or refused,
+        soft=not (required or refused),
+        blame=blame,
         reason="" if required or refused else reason,
-    )  # fmt: skip
+    )
 
 
 def _notes(node: Node, name: str, mine: Sub, theirs: Sub) -> None:
     """Note what no set of values shows: another default, the mark `deprecated`."""
     relation = node.relation
     sides = [_annotated(source, sub) for source, sub in ((relation.old, mine), (relation.new, theirs))]
-    fields = {"key": "properties", "keyword": _place(node, name), "name": name}
+    place = _property(node, name)
     defaults = [side.get("default", _NONE) for side in sides]
     if frozen_or_none(defaults[0]) != frozen_or_none(defaults[1]):
         soft = relation.request and name not in _required(node.b)
@@ -133,10 +144,10 @@ def _notes(node: Node, name: str, mine: Sub, theirs: Sub) -> None:
         reason = (
             "a payload without it may mean something else now" if soft else "the reader gets a value anyway"
         )
-        node.emit("default", action, old, new, open_=False, soft=soft, reason=reason, **fields)  # type: ignore[arg-type]
-    marks = [side.get("deprecated") is True for side in sides]
-    if marks[0] != marks[1]:
-        node.emit("deprecation", "added" if marks[1] else "removed", *marks, open_=False, **fields)  # type: ignore[arg-type]
+        node.emit("default", action, old, new, place, open_=False, soft=soft, reason=reason)
+    was, is_now = (side.get("deprecated") is True for side in sides)
+    if was != is_now:
+        node.emit("deprecation", "added" if is_now else "removed", was, is_now, place, open_=False)
 
 
 def frozen_or_none(value: object) -> str | None:
@@ -155,46 +166,43 @@ def _annotated(source: Source, sub: Sub) -> dict[str, object]:
     return found
 
 
-def _place(node: Node, name: str) -> str:
-    return "properties/" + name.replace("~", "~0").replace("/", "~1")
+def _property(node: Node, name: str, *, olds: str = "") -> Place:
+    """Return the place of a property: where each side declares it, else the object that does not."""
+    at = []
+    for side, called in ((node.a, olds or name), (node.b, name)):
+        sub = _held(side, "properties").get(called)
+        at.append(sub.at if sub else side.where("properties"))
+    return Place(name=name, at=(at[0], at[1]))
 
 
 def _removed(node: Node, name: str, mine: Sub) -> None:
     """A declared property is gone: ignored or refused (request), never sent again (response)."""
     was_required = name in _required(node.a)
-    fields = {"key": "properties", "keyword": _place(node, name), "name": name}
+    place = _property(node, name)
     hidden = node.b.keys.get("hidden")
     kind = "mutability" if isinstance(hidden, frozenset) and name in hidden else "property"
     old = {"required": was_required}
     rest = _rest(node.b)
     if node.relation.request:
         if rest.raw is False and kind == "property":
-            node.emit(
-                kind,
-                "removed",
-                old,
-                None,
-                open_=True,
-                blame="additionalProperties unevaluatedProperties",
-                **fields,
-            )  # type: ignore[arg-type]
+            blame = "additionalProperties unevaluatedProperties"
+            node.emit(kind, "removed", old, None, place, open_=True, blame=blame)
             return
         if "additionalProperties" in node.b.keys and kind == "property":
             node.child(("property", name), mine, rest)
-        node.emit(
-            kind, "removed", old, None, open_=False, soft=True, reason="still taken, and ignored", **fields
-        )  # type: ignore[arg-type]
+        reason = "still taken, and ignored"
+        node.emit(kind, "removed", old, None, place, open_=False, soft=True, reason=reason)
     elif was_required and name not in _required(node.b):
-        node.emit(kind, "removed", old, None, open_=True, blame="required", **fields)  # type: ignore[arg-type]
+        node.emit(kind, "removed", old, None, place, open_=True, blame="required")
     else:
         reason = "it was optional: a client had to do without it before"
-        node.emit(kind, "removed", old, None, open_=False, soft=True, reason=reason, **fields)  # type: ignore[arg-type]
+        node.emit(kind, "removed", old, None, place, open_=False, soft=True, reason=reason)
 
 
 def _added(node: Node, name: str, theirs: Sub) -> None:
-    """A property is new: wanted from clients (request), or sent to clients that may not expect it (response)."""
+    """A property is new: wanted from clients (request), or sent to clients unasked (response)."""
     is_required = name in _required(node.b)
-    fields = {"key": "properties", "keyword": _place(node, name), "name": name}
+    place = _property(node, name)
     hidden = node.a.keys.get("hidden")
     kind = "mutability" if isinstance(hidden, frozenset) and name in hidden else "property"
     new = {"required": is_required}
@@ -204,16 +212,16 @@ def _added(node: Node, name: str, theirs: Sub) -> None:
         if emits_more(node.a) and "additionalProperties" in node.a.keys:
             node.child(("property", name), rest, theirs)
         reason = "" if demanded else "no client had it in its document, so none sends it"
-        node.emit(kind, "added", None, new, open_=demanded, reason=reason, blame="required", **fields)  # type: ignore[arg-type]
+        node.emit(kind, "added", None, new, place, open_=demanded, reason=reason, blame="required")
         return
     if rest.raw is False and kind == "property":
         reason = "the old document allowed no further properties: a client that holds it to that refuses this"
-        node.emit(kind, "added-to-closed", None, new, open_=False, soft=True, reason=reason, **fields)  # type: ignore[arg-type]
+        node.emit(kind, "added-to-closed", None, new, place, open_=False, soft=True, reason=reason)
         return
     if "additionalProperties" in node.a.keys and kind == "property":
         node.child(("property", name), rest, theirs)
     reason = "the old document did not forbid further properties"
-    node.emit(kind, "added", None, new, open_=False, reason=reason, **fields)  # type: ignore[arg-type]
+    node.emit(kind, "added", None, new, place, open_=False, reason=reason)
 
 
 def _more(node: Node) -> None:
@@ -221,28 +229,34 @@ def _more(node: Node) -> None:
     old, new = _rest(node.a), _rest(node.b)
     if node.relation.same(old.raw, new.raw):
         return
-    place = {"key": "additionalProperties", "keyword": "additionalProperties"}
+    place = Place("additionalProperties", "additionalProperties")
     closed = [one.raw is False for one in (old, new)]
     if closed[0] == closed[1]:
         if emits_more(node.sub):
             node.child(("extra",), old, new)
         elif not any(closed):
             open_ = node.relation.request and not node.relation.holds(*node.oriented(old, new))
-            node.emit("additional-properties", "changed", old.raw, new.raw, open_=open_, **place)  # type: ignore[arg-type]
+            node.emit("additional-properties", "changed", old.raw, new.raw, place, open_=open_)
         return
     action = "closed" if closed[1] else "opened"
     shut = _rest(node.sup).raw is False
     by_writer = emits_more(node.sub) or node.relation.request
     node.emit(
-        "additional-properties", action, not closed[0], not closed[1], open_=shut and by_writer,
-        seeds=({"unexpected": True},), blame="additionalProperties unevaluatedProperties", **place,  # type: ignore[arg-type]
-    )  # fmt: skip
+        "additional-properties",
+        action,
+        not closed[0],
+        not closed[1],
+        place,
+        open_=shut and by_writer,
+        seeds=({"unexpected": True},),
+        blame="additionalProperties unevaluatedProperties",
+    )
 
 
 def _by_pattern(node: Node) -> None:
     old, new = _held(node.a, "patternProperties"), _held(node.b, "patternProperties")
     for pattern in dict.fromkeys([*old, *new]):
-        fields = {"key": "patternProperties", "keyword": "patternProperties", "name": pattern}
+        place = Place("patternProperties", "patternProperties", pattern)
         if pattern in old and pattern in new:
             node.child(("pattern", pattern), old[pattern], new[pattern])
             continue
@@ -253,7 +267,7 @@ def _by_pattern(node: Node) -> None:
             pair = (old[pattern], _rest(node.b)) if pattern in old else (_rest(node.a), new[pattern])
             node.child(("pattern", pattern), *pair)
             open_ = _rest(node.sup).raw is False
-        node.emit("pattern-property", action, None, None, open_=open_, blame="", **fields)  # type: ignore[arg-type]
+        node.emit("pattern-property", action, None, None, place, open_=open_)
 
 
 def _names(node: Node) -> None:
@@ -270,9 +284,14 @@ def _names(node: Node) -> None:
     source.keep(text.raw, node.sub.at)
     open_ = not node.relation.holds(source.both((sub, text)), sup)
     node.emit(
-        "property-names", action, mine.raw, theirs.raw, key="propertyNames", keyword="propertyNames",
-        open_=open_, blame="",
-    )  # fmt: skip
+        "property-names",
+        action,
+        mine.raw,
+        theirs.raw,
+        Place("propertyNames", "propertyNames"),
+        open_=open_,
+        blame="",
+    )
 
 
 def _dependent(node: Node) -> None:
@@ -282,9 +301,14 @@ def _dependent(node: Node) -> None:
         held, wanted = (one if isinstance(one, dict) else {} for one in (sub, sup))
         open_ = any(names - held.get(key, frozenset()) - _required(node.sub) for key, names in wanted.items())
         node.emit(
-            "dependent-required", _action(old, new), _plain(old), _plain(new), key="dependentRequired",
-            keyword="dependentRequired", open_=open_, blame="dependentRequired",
-        )  # fmt: skip
+            "dependent-required",
+            _action(old, new),
+            _plain(old),
+            _plain(new),
+            Place("dependentRequired", "dependentRequired"),
+            open_=open_,
+            blame="dependentRequired",
+        )
     for key, kind in (
         ("dependentSchemas", "dependent-schema"),
         ("unevaluatedProperties", "unevaluated-properties"),
@@ -311,7 +335,7 @@ def opaque(node: Node, key: str, kind: str) -> None:
     if isinstance(old, Sub) and isinstance(new, Sub) and not node.relation.compare(old, new):
         return
     open_ = node.sup.keys.get(key) is not None
-    node.emit(kind, _presence(old, new), None, None, key=key, keyword=key, open_=open_)
+    node.emit(kind, _presence(old, new), None, None, Place(key, key), open_=open_)
 
 
 def _presence(old: object, new: object) -> str:
@@ -330,9 +354,14 @@ def arrays(node: Node) -> None:
     if len(old) != len(new):
         action = "added" if len(new) > len(old) else "removed"
         node.emit(
-            "prefix-items", action, len(old), len(new), key="prefixItems", keyword="prefixItems",
-            open_=False, reason="each place is compared on its own",
-        )  # fmt: skip
+            "prefix-items",
+            action,
+            len(old),
+            len(new),
+            Place("prefixItems", "prefixItems"),
+            open_=False,
+            reason="each place is compared on its own",
+        )
     rests = _rest(node.a, "items"), _rest(node.b, "items")
     for index in range(max(len(old), len(new))):
         pair = [
@@ -359,9 +388,7 @@ def _contains(node: Node) -> None:
         pair = (old, new) if node.relation.request else (new, old)
         capped = "maxContains" in node.sup.keys
         open_ = capped or not node.relation.holds(*pair)
-        node.emit(
-            "contains", "changed", None, None, key="contains", keyword="contains", open_=open_, blame=""
-        )
+        node.emit("contains", "changed", None, None, Place("contains", "contains"), open_=open_, blame="")
     for key, kind, upper in (("minContains", "min-contains", False), ("maxContains", "max-contains", True)):
         mine, theirs = (side.keys.get(key, 1 if key == "minContains" else None) for side in (node.a, node.b))
         if mine == theirs:
@@ -371,6 +398,11 @@ def _contains(node: Node) -> None:
         first, second = (one if isinstance(one, int) else big for one in (sub, sup))
         before, after = (one if isinstance(one, int) else big for one in (mine, theirs))
         node.emit(
-            kind, "increased" if after > before else "decreased", mine, theirs, key=key, keyword=key,
-            open_=first > second if upper else first < second, blame="contains minContains maxContains",
-        )  # fmt: skip
+            kind,
+            "increased" if after > before else "decreased",
+            mine,
+            theirs,
+            Place(key, key),
+            open_=first > second if upper else first < second,
+            blame="contains minContains maxContains",
+        )

@@ -1,16 +1,15 @@
 """Alternatives and conditions: anyOf, oneOf, not, if, and what of allOf could not be merged.
 
 Each alternative of the writer must lie in one of the reader. A reader's oneOf of a request must also be told
-apart from the others, because a service that checks it refuses what fits two; a client that reads takes either.
+apart from the others: a service that checks it refuses what fits two. A client that reads takes either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from ccops.contract.normalise import NUMBERS, Schema, Source, Sub, Union, frozen
-from ccops.contract.relate import Change, Core, Node
+from ccops.contract.relate import Core, Node, Place
 from ccops.contract.relate_objects import opaque
 
 MAX_BRANCHES = 4_000  # pairs of alternatives; beyond that nothing is proved
@@ -33,7 +32,7 @@ def conditions(node: Node) -> None:
         opaque(node, key, key)
     old, new = node.both("dynamic")
     if old != new:
-        node.emit("dynamic-ref", "changed", old, new, key="dynamic", keyword="$dynamicRef", open_=True)
+        node.emit("dynamic-ref", "changed", old, new, Place("dynamic", "$dynamicRef"), open_=True)
     _extras(node)
 
 
@@ -50,7 +49,7 @@ def _extras(node: Node) -> None:
     action = "added" if len(node.b.extras) > len(node.a.extras) else "removed"
     if len(node.a.extras) == len(node.b.extras):
         action = "changed"
-    node.emit("all-of", action, None, None, key="allOf", keyword="allOf", open_=bool(open_))
+    node.emit("all-of", action, None, None, Place("allOf", "allOf"), open_=bool(open_))
 
 
 def unions(node: Node) -> None:
@@ -97,7 +96,7 @@ def _emit(
 ) -> None:
     kind = soft_kind or ("one-of" if _keyword(node) == "oneOf" else "any-of")
     old, new = (value, None) if action == "removed" else (None, value)
-    node.emit(kind, action, old, new, key="union", keyword=_keyword(node), open_=open_, reason=reason)
+    node.emit(kind, action, old, new, Place("union", _keyword(node)), open_=open_, reason=reason)
 
 
 class _Unions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ccops.contract.formats import IGNORED, INT32, TEXT
 from ccops.contract.normalise import ALL_TYPES, NUMBERS, Schema, Sub, frozen
-from ccops.contract.relate import Node, numeric, untyped
+from ccops.contract.relate import Node, Place, numeric, untyped
 from ccops.contract.wire import text
 
 # key, kind, whose type, upper bound, JSON Schema keyword
@@ -32,18 +32,29 @@ def types(node: Node) -> None:
     if split:
         action = "added" if "null" in new else "removed"
         node.emit(
-            "nullable", action, "null" in old, "null" in new, key="type", keyword="type",
-            open_="null" in missing and not node.relation.wire, seeds=(None,), blame="type enum const",
+            "nullable",
+            action,
+            "null" in old,
+            "null" in new,
+            Place("type", "type"),
+            open_="null" in missing and not node.relation.wire,
+            seeds=(None,),
+            blame="type enum const",
             reason="null has no form of its own in a text" if node.relation.wire else "",
-        )  # fmt: skip
+        )
         old, new, missing = old - {"null"}, new - {"null"}, missing - {"null"}
         if old == new:
             return
     action = "widened" if _within(old, new) else "narrowed" if _within(new, old) else "changed"
     node.emit(
-        "type", action, _names(node.a, old), _names(node.b, new), key="type", keyword="type",
-        open_=bool(missing), blame="type enum const format",
-    )  # fmt: skip
+        "type",
+        action,
+        _names(node.a, old),
+        _names(node.b, new),
+        Place("type", "type"),
+        open_=bool(missing),
+        blame="type enum const format",
+    )
 
 
 def _same_texts(old: object, new: object) -> bool:
@@ -96,7 +107,7 @@ def values(node: Node) -> None:
         kind = "const" if len(old or new or ()) == 1 else "enum"  # type: ignore[arg-type]
         action = "added" if isinstance(new, list) else "removed"
         closed = node.sup.keys.get("enum") is not None
-        node.emit(kind, action, old, new, key="enum", keyword="enum", open_=closed, blame="enum const")
+        node.emit(kind, action, old, new, Place("enum", "enum"), open_=closed, blame="enum const")
         return
     known = [{frozen(one) for one in side} for side in (old, new)]
     gone = [one for one in old if frozen(one) not in known[1] and one is not None]
@@ -107,20 +118,38 @@ def values(node: Node) -> None:
     request = node.relation.request
     if len(old) == len(new) == 1 and gone and come:
         node.emit(
-            "const", "changed", old[0], new[0], key="enum", keyword="enum", open_=True,
-            seeds=(node.sub.keys["enum"][0],), blame="enum const type",  # type: ignore[index]
-        )  # fmt: skip
+            "const",
+            "changed",
+            old[0],
+            new[0],
+            Place("enum", "enum"),
+            open_=True,
+            seeds=(old[0] if request else new[0],),
+            blame="enum const type",
+        )
         return
     if gone:
         node.emit(
-            "enum-value", "removed", gone, None, key="enum", keyword="enum", open_=request,
-            seeds=tuple(gone), blame="enum const type",
-        )  # fmt: skip
+            "enum-value",
+            "removed",
+            gone,
+            None,
+            Place("enum", "enum"),
+            open_=request,
+            seeds=tuple(gone),
+            blame="enum const type",
+        )
     if come:
         node.emit(
-            "enum-value", "added", None, come, key="enum", keyword="enum", open_=not request,
-            seeds=tuple(come), blame="enum const type",
-        )  # fmt: skip
+            "enum-value",
+            "added",
+            None,
+            come,
+            Place("enum", "enum"),
+            open_=not request,
+            seeds=tuple(come),
+            blame="enum const type",
+        )
 
 
 def bounds(node: Node) -> None:
@@ -141,22 +170,37 @@ def bounds(node: Node) -> None:
             else "decreased"
         )
         node.emit(
-            kind, action, _shown(old), _shown(new), key=key, keyword=_spelled(node, key, keyword),
-            open_=not _tight(sub, sup, upper), blame=_refusers(keyword),
-        )  # fmt: skip
+            kind,
+            action,
+            _shown(old),
+            _shown(new),
+            Place(key, _spelled(node, key, keyword)),
+            open_=not _tight(sub, sup, upper),
+            blame=_refusers(keyword),
+        )
     old, new = node.both("multipleOf")
     if numeric(node.common) and old != new:
         action = "added" if old is None else "removed" if new is None else "changed"
         node.emit(
-            "multiple-of", action, old, new, key="multipleOf", keyword="multipleOf",
-            open_=not _divides(node), blame="multipleOf",
-        )  # fmt: skip
+            "multiple-of",
+            action,
+            old,
+            new,
+            Place("multipleOf", "multipleOf"),
+            open_=not _divides(node),
+            blame="multipleOf",
+        )
     old, new = node.both("uniqueItems")
     if "array" in node.common and old != new:
         node.emit(
-            "unique-items", "added" if new else "removed", bool(old), bool(new), key="uniqueItems",
-            keyword="uniqueItems", open_=bool(node.sup.keys.get("uniqueItems")), blame="uniqueItems",
-        )  # fmt: skip
+            "unique-items",
+            "added" if new else "removed",
+            bool(old),
+            bool(new),
+            Place("uniqueItems", "uniqueItems"),
+            open_=bool(node.sup.keys.get("uniqueItems")),
+            blame="uniqueItems",
+        )
 
 
 def _spelled(node: Node, key: str, keyword: str) -> str:
@@ -173,7 +217,7 @@ def _refusers(keyword: str) -> str:
 
 
 def _above(old: object, new: object) -> bool:
-    return new > old  # type: ignore[operator]  # ints, or (value, exclusive)
+    return bool(new > old)  # type: ignore[operator]  # ints, or (value, exclusive)
 
 
 def _shown(bound: object) -> object:
@@ -192,7 +236,7 @@ def _tight(sub: object, sup: object, upper: bool) -> bool:
         if sub[0] == sup[0]:
             return bool(sub[1] >= sup[1])
         return bool(sub[0] < sup[0]) if upper else bool(sub[0] > sup[0])
-    return sub <= sup if upper else sub >= sup  # type: ignore[operator]
+    return bool(sub <= sup if upper else sub >= sup)  # type: ignore[operator]
 
 
 def _divides(node: Node) -> bool:
@@ -216,9 +260,14 @@ def texts(node: Node) -> None:
             if old != new:
                 action = "added" if old is None else "removed" if new is None else "changed"
                 node.emit(
-                    kind, action, old, new, key=key, keyword=key, open_=True,
+                    kind,
+                    action,
+                    old,
+                    new,
+                    Place(key, key),
+                    open_=True,
                     reason="what is inside the text is no matter of its value set",
-                )  # fmt: skip
+                )
     _formats(node)
 
 
@@ -230,9 +279,14 @@ def _patterns(node: Node) -> None:
     implied = not sup or (isinstance(sub, frozenset) and isinstance(sup, frozenset) and sup <= sub)
     action = "added" if not old else "removed" if not new else "changed"
     node.emit(
-        "pattern", action, _text(old), _text(new), key="patterns", keyword="pattern", open_=not implied,
+        "pattern",
+        action,
+        _text(old),
+        _text(new),
+        Place("patterns", "pattern"),
+        open_=not implied,
         blame="pattern enum const format",
-    )  # fmt: skip
+    )
 
 
 def _text(patterns: object) -> object:
@@ -244,7 +298,7 @@ def _formats(node: Node) -> None:
     old, new = (None if one in IGNORED else one for one in node.both("format"))
     if old == new or not ("string" in node.common or numeric(node.common)):
         return
-    sub, sup = (old, new) if node.relation.request else (new, old)
+    sup = new if node.relation.request else old
     action = "added" if old is None else "removed" if new is None else "changed"
     reason = (
         ""
@@ -252,9 +306,15 @@ def _formats(node: Node) -> None:
         else f"the format {sup!s:.40} can't be checked here"
     )
     node.emit(
-        "format", action, old, new, key="format", keyword="format",
-        open_=sup is not None and not _ranged(node, sup), reason=reason, blame="format enum const",
-    )  # fmt: skip
+        "format",
+        action,
+        old,
+        new,
+        Place("format", "format"),
+        open_=sup is not None and not _ranged(node, sup),
+        reason=reason,
+        blame="format enum const",
+    )
 
 
 def _ranged(node: Node, wanted: object) -> bool:

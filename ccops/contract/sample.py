@@ -6,7 +6,7 @@ Nothing here has to be right: every value is checked by jsonschema before anybod
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from ccops.contract.formats import INT32, TEXT
@@ -138,7 +138,11 @@ class Sampler:
             sub = heads[index] if index < len(heads) else rest if isinstance(rest, Sub) else Sub(True, "")
             if index == len(heads) and isinstance(inside, Sub):
                 sub = self.source.both((sub, inside)) if isinstance(rest, Sub) else inside
-            result.append(self._distinct(sub, index, depth) if unique else self.minimal(self.source.schema(sub), None, depth + 1))
+            result.append(
+                self._distinct(sub, index, depth)
+                if unique
+                else self.minimal(self.source.schema(sub), None, depth + 1)
+            )
         return result
 
     def array(self, schema: Schema, length: int) -> list[object]:
@@ -164,7 +168,9 @@ class Sampler:
         dependent = schema.keys.get("dependentRequired")
         if isinstance(dependent, dict):
             for name in [one for key in list(result) for one in dependent.get(key, ())]:
-                result.setdefault(name, self.minimal(self.source.schema(self.member(schema, name)), None, depth + 1))
+                result.setdefault(
+                    name, self.minimal(self.source.schema(self.member(schema, name)), None, depth + 1)
+                )
         held = schema.keys.get("properties")
         spare = [name for name in (held if isinstance(held, dict) else {}) if name not in result]
         spare += [f"key{index}" for index in range(50)]
@@ -175,10 +181,12 @@ class Sampler:
     def member(self, schema: Schema, name: str) -> Sub:
         """Return the schema of a property, declared or not."""
         rest = schema.keys.get("additionalProperties")
-        return declared(schema, name) or (rest if isinstance(rest, Sub) and rest.raw is not False else Sub(True, ""))
+        return declared(schema, name) or (
+            rest if isinstance(rest, Sub) and rest.raw is not False else Sub(True, "")
+        )
 
     def embed(self, schema: Schema, path: Path, value: object, branch: int, depth: int = 0) -> object:
-        """Return a value of `schema` that holds `value` at `path`. `branch`: which index of a branch step counts."""
+        """Return a value of `schema` with `value` at `path`; `branch`: which index of a step counts."""
         if not path:
             return value
         if depth > 60:
@@ -195,12 +203,20 @@ class Sampler:
             return self.onto(schema, inner)
         return self._inside(schema, step, rest, value, branch, depth)
 
-    def _inside(self, schema: Schema, step: Step, rest: Path, value: object, branch: int, depth: int) -> object:
+    def _inside(
+        self, schema: Schema, step: Step, rest: Path, value: object, branch: int, depth: int
+    ) -> object:
         if step[0] in {"item", "prefix"}:
             index = int(step[1]) if step[0] == "prefix" else len(_prefix(schema))
             held = self._array(schema, 0, max(index + 1, _count(schema, "minItems", 0)))
             items = schema.keys.get("items")
-            sub = _prefix(schema)[index] if index < len(_prefix(schema)) else items if isinstance(items, Sub) else Sub(True, "")
+            sub = (
+                _prefix(schema)[index]
+                if index < len(_prefix(schema))
+                else items
+                if isinstance(items, Sub)
+                else Sub(True, "")
+            )
             held[index] = self.embed(self.source.schema(sub), rest, value, branch, depth + 1)
             return held
         base = self.minimal(schema, frozenset({"object"}))
@@ -234,11 +250,13 @@ def around(mine: Sampler, sub: Schema, sup: Schema, theirs: Sampler | None = Non
     """Yield values of the writer's schema that the reader's may refuse, the likely ones first."""
     if theirs is not None:
         yield from _provoked(mine, sub, sup, theirs)
-    lost = [kind for kind in sorted(sub.types - sup.types) if not (kind == "integer" and "number" in sup.types)]
+    lost = [
+        kind for kind in sorted(sub.types - sup.types) if not (kind == "integer" and "number" in sup.types)
+    ]
     for kind in [*lost, *sorted(sub.types - set(lost))]:
         if sub.types == ALL_TYPES and kind in sup.types and not sup.keys.keys() & {"enum", "not", "union"}:
             continue
-        yield from _tried(lambda kind=kind: mine.minimal(sub, frozenset({kind})))  # type: ignore[misc]
+        yield from _tried(mine.minimal, sub, frozenset({kind}))
     values = sub.keys.get("enum")
     if isinstance(values, list):
         yield from values[:1000]
@@ -267,7 +285,7 @@ def _provoked(mine: Sampler, sub: Schema, sup: Schema, theirs: Sampler) -> Itera
         base = None
     conditions = [sup.keys.get(key) for key in ("not", "if", "then", "else")]
     for raw in [one for one in conditions if isinstance(one, Sub)]:
-        for value in _tried(lambda raw=raw: theirs.minimal(theirs.source.schema(raw))):  # type: ignore[misc]
+        for value in _tried(theirs.minimal, theirs.source.schema(raw)):
             yield {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
     if not isinstance(base, dict):
         return
@@ -277,17 +295,20 @@ def _provoked(mine: Sampler, sub: Schema, sup: Schema, theirs: Sampler) -> Itera
             found = dict(base)
             before = sub.keys.get("dependentRequired")
             for one in (name, *(sorted(before.get(name, ())) if isinstance(before, dict) else ())):
-                for value in _tried(lambda one=one: mine.minimal(mine.source.schema(mine.member(sub, one)))):  # type: ignore[misc]
+                for value in _tried(mine.minimal, mine.source.schema(mine.member(sub, one))):
                     found.setdefault(one, value)
             yield found
             inner = held[name] if isinstance(held, dict) else None
-            properties = theirs.source.schema(inner).keys.get("properties") if isinstance(inner, Sub) else None
+            properties = (
+                theirs.source.schema(inner).keys.get("properties") if isinstance(inner, Sub) else None
+            )
             for one in properties if isinstance(properties, dict) else ():
                 yield from ({**found, one: value} for value in (None, 0, "x", True))
     patterns = sup.keys.get("patternProperties")
     for pattern in patterns if isinstance(patterns, dict) else ():
         for name in _names_of(pattern):
-            yield from ({**base, name: value} for value in (0, "x", True, None, [], {}))
+            tried: tuple[object, ...] = (0, "x", True, None, [], {})
+            yield from ({**base, name: value} for value in tried)
     names = sup.keys.get("propertyNames")
     if isinstance(names, Sub):
         text = Schema(True, "", frozenset({"string"}))
@@ -303,9 +324,9 @@ def _names_of(pattern: str) -> list[str]:
         return []
 
 
-def _tried(make: object) -> Iterator[object]:
+def _tried(make: Callable[..., object], *given: object) -> Iterator[object]:
     try:
-        yield make()  # type: ignore[operator]
+        yield make(*given)
     except NoSample:
         return
 
@@ -345,10 +366,12 @@ def _numbers(mine: Sampler, sub: Schema, sup: Schema) -> Iterator[object]:
 
 
 def _arrays(mine: Sampler, sub: Schema, sup: Schema) -> Iterator[object]:
-    lengths = dict.fromkeys([*_edges((sub, sup), ("minItems", "maxItems", "minContains", "maxContains")), 0, 1, 2, 3])
+    lengths = dict.fromkeys(
+        [*_edges((sub, sup), ("minItems", "maxItems", "minContains", "maxContains")), 0, 1, 2, 3]
+    )
     for length in lengths:
         if length <= MAX_ITEMS:
-            yield from _tried(lambda length=length: mine.array(sub, length))  # type: ignore[misc]
+            yield from _tried(mine.array, sub, length)
     inside = sub.keys.get("contains", sup.keys.get("contains"))
     if isinstance(inside, Sub):
         yield from ([], [None], [0], ["x"], [{}], [1, 1], [1, 2, 3])
@@ -371,7 +394,11 @@ def _objects(mine: Sampler, sub: Schema, sup: Schema) -> Iterator[object]:
     held = sub.keys.get("properties")
     names = list(held) if isinstance(held, dict) else []
     wanted = sup.keys.get("properties")
-    names += [name for name in (wanted if isinstance(wanted, dict) else {}) if name not in names and "additionalProperties" in sub.keys]
+    names += [
+        name
+        for name in (wanted if isinstance(wanted, dict) else {})
+        if name not in names and "additionalProperties" in sub.keys
+    ]
     full = dict(base)
     for name in names[:60]:
         if name in base:

@@ -1,7 +1,7 @@
 """Find one payload that shows a break. What is returned was checked on both sides by jsonschema.
 
-A witness is first sought at the smallest pair of schemas that decides alone. If the whole payload around it stays
-small, that is built, checked again, and shown instead.
+A witness is first sought at the smallest pair of schemas that decides alone. Then the whole payload around it
+is built and checked again, and shown if it is small.
 """
 
 from __future__ import annotations
@@ -51,11 +51,13 @@ class Search:
             known = self._known[id(core)] = (core, self._seek(core))
         return known[1]
 
-    def whole(self, core: Core, path: Path, root: tuple[Sub, Sub], found: Outcome) -> tuple[Witness | None, str]:
-        """Return the witness, as a whole payload where that is small, and why there is none.
+    def whole(
+        self, core: Core, path: Path, root: tuple[Sub, Sub], found: Outcome
+    ) -> tuple[Witness | None, str]:
+        """Return the witness (a whole payload where that is small), and why.
 
-        A value that breaks at its place breaks the payload around it, unless no payload can hold it there or the
-        reader takes that payload for another reason: then nothing was shown.
+        A value that breaks at its place breaks the payload around it, unless no payload can hold it there or
+        the reader takes that payload for another reason: then nothing was shown.
         """
         if found.witness is None:
             return None, found.reason
@@ -68,7 +70,10 @@ class Search:
         check = self._check
         try:
             value = self.sampler.embed(self._schema(sub), at, found.local, self.branch)
-            sent, taken = check(self.sub_oracle, sub.raw, value, budget), check(self.sup_oracle, sup.raw, value, budget)
+            sent, taken = (
+                check(self.sub_oracle, sub.raw, value, budget),
+                check(self.sup_oracle, sup.raw, value, budget),
+            )
             if sent and not taken:
                 whole = self._witness(value, "")
                 return (whole, whole.note) if len(json.dumps(value)) <= MAX_SHOWN else (here, here.note)
@@ -127,7 +132,9 @@ class Search:
     def _breaks(self, sub: Sub, sup: Sub, value: object, blame: frozenset[str], budget: Budget) -> bool:
         """Return whether the writer's schema takes a value and the reader's does not."""
         check = self._check
-        if not check(self.sub_oracle, sub.raw, value, budget) or check(self.sup_oracle, sup.raw, value, budget):
+        if not check(self.sub_oracle, sub.raw, value, budget) or check(
+            self.sup_oracle, sup.raw, value, budget
+        ):
             return False
         if not blame or self.relation.wire:
             return True
@@ -183,7 +190,11 @@ class Search:
                 sub = schema.keys.get("items")
             elif step[0] == "prefix":
                 held = schema.keys.get("prefixItems")
-                sub = held[int(step[1])] if isinstance(held, tuple) and int(step[1]) < len(held) else schema.keys.get("items")
+                sub = (
+                    held[int(step[1])]
+                    if isinstance(held, tuple) and int(step[1]) < len(held)
+                    else schema.keys.get("items")
+                )
             elif step[0] == "property":
                 sub = sampler.member(schema, str(step[1]))
             else:

@@ -1,4 +1,4 @@
-"""Ways to authenticate: alternatives, each a set of schemes with scopes. Compared exactly, by what a scheme is."""
+"""Ways to authenticate: alternatives, each a set of schemes with scopes, compared exactly."""
 
 from __future__ import annotations
 
@@ -52,16 +52,25 @@ def compare(collector: Collector, old: Operation, new: Operation) -> None:
         if near:
             scopes = sorted({scope for name, wanted in near[0].items() for scope in wanted - way[name]})
             collector.add(
-                "SECURITY_SCOPE_ADDED", old.name, Verdict.REFUTED, at, new=scopes,
+                "SECURITY_SCOPE_ADDED",
+                old.name,
+                Verdict.REFUTED,
+                at,
+                new=scopes,
                 message=f"{old.name}: a token needs the scope {', '.join(scopes)} now",
                 reason="a token with the old scopes is refused",
-            )  # fmt: skip
+            )
         else:
             collector.add(
-                "SECURITY_TIGHTENED", old.name, Verdict.REFUTED, at, old=_shown(way), new=[_shown(one) for one in news],
+                "SECURITY_TIGHTENED",
+                old.name,
+                Verdict.REFUTED,
+                at,
+                old=_shown(way),
+                new=[_shown(one) for one in news],
                 message=f"{old.name}: {_said(way)} is not enough any more",
                 reason="credentials that were enough are refused",
-            )  # fmt: skip
+            )
     for way in news:
         if any(_enough(way, other) for other in olds):
             continue  # whoever has these was let in before
@@ -71,9 +80,14 @@ def compare(collector: Collector, old: Operation, new: Operation) -> None:
             else "SECURITY_RELAXED"
         )
         collector.add(
-            code, old.name, Verdict.PROVED, at, new=_shown(way),
-            message=f"{old.name}: {_said(way)} is enough now", reason="what was enough before has its own line",
-        )  # fmt: skip
+            code,
+            old.name,
+            Verdict.PROVED,
+            at,
+            new=_shown(way),
+            message=f"{old.name}: {_said(way)} is enough now",
+            reason="what was enough before has its own line",
+        )
 
 
 def _pointer(operation: Operation) -> str:

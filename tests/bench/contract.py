@@ -1,4 +1,4 @@
-"""How long the contract gate takes on a large description: GitHub's, two releases apart, from the npm registry.
+"""How long the contract gate takes on a large description: GitHub's, two releases apart, as npm packages.
 
 `python -m tests.bench contract`. The packages come through the machine's own npm configuration.
 """
@@ -23,9 +23,11 @@ VERSIONS = ("19.0.0", "23.0.2")
 MEMBER = "package/generated/api.github.com.json"
 TARGET_S, TARGET_SAME_S, TARGET_MB = 3.0, 1.0, 300
 # Runs in a process of its own, so that its memory is its own.
-_RUN = f"""
+_RUN = (
+    f"""
 import sys
-sys.path.insert(0, {str(ROOT)!r})""" + """
+sys.path.insert(0, {str(ROOT)!r})"""
+    + """
 import json, resource, sys, time
 from datetime import date
 started = time.perf_counter()
@@ -41,6 +43,7 @@ print(json.dumps({
     "operations": result.compared.operations, "unknown": result.unknown, "timeouts": result.timeouts,
 }))
 """
+)
 
 
 def fetch(folder: Path) -> tuple[Path, Path]:
@@ -78,14 +81,28 @@ def bench(context: Context) -> list[Figure]:
         apart = [run(old, new) for _ in range(context.runs)]
         same = [run(new, new) for _ in range(context.runs)]
         last = apart[-1]
-        basis = f"{PACKAGE} {VERSIONS[0]} -> {VERSIONS[1]}, {last['operations']} operations, {last['findings']}"
+        basis = (
+            f"{PACKAGE} {VERSIONS[0]} -> {VERSIONS[1]}, {last['operations']} operations, {last['findings']}"
+        )
         seconds = [float(str(one["seconds"])) for one in apart]
         figures = [
             figure("contract diff", "s", seconds, basis, target=TARGET_S),
-            figure("processor time", "s", [float(str(one["cpu"])) for one in apart], "with the start of Python"),
-            figure("peak memory", "MB", [float(str(one["mb"])) for one in apart], "of the process", target=TARGET_MB),
             figure(
-                "identical", "s", [float(str(one["seconds"])) for one in same], "the same bytes twice", target=TARGET_SAME_S
+                "processor time", "s", [float(str(one["cpu"])) for one in apart], "with the start of Python"
+            ),
+            figure(
+                "peak memory",
+                "MB",
+                [float(str(one["mb"])) for one in apart],
+                "of the process",
+                target=TARGET_MB,
+            ),
+            figure(
+                "identical",
+                "s",
+                [float(str(one["seconds"])) for one in same],
+                "the same bytes twice",
+                target=TARGET_SAME_S,
             ),
         ]
         context.say("contract: go install oasdiff")
@@ -99,5 +116,9 @@ def bench(context: Context) -> list[Figure]:
             found, seconds_taken = oasdiff.changelog(binary, old, new)
             times.append(seconds_taken)
             count = len(found)
-        figures.append(figure("oasdiff", "s", times, f"{oasdiff.VERSION} changelog, {count} changes, an entry an operation"))
+        figures.append(
+            figure(
+                "oasdiff", "s", times, f"{oasdiff.VERSION} changelog, {count} changes, an entry an operation"
+            )
+        )
         return figures

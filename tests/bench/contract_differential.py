@@ -4,6 +4,7 @@
 disagree must have its reason below, or the run exits 1.
 """
 
+# ruff: noqa: E501 - a reason is a line
 from __future__ import annotations
 
 import re
@@ -89,7 +90,9 @@ def main() -> int:
             else:
                 side = "only theirs" if theirs else "only ours"
                 explained[f"{side}: {reason}"] += 1
-    print(f"{len(listed)} pairs of oasdiff {oasdiff.VERSION}: {agreed} agree, {explained.total()} explained, {len(open_)} not")
+    print(
+        f"{len(listed)} pairs of oasdiff {oasdiff.VERSION}: {agreed} agree, {explained.total()} explained, {len(open_)} not"
+    )
     for why, count in sorted(explained.items()):
         print(f"  {count:3} {why}")
     for line in open_:

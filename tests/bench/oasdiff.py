@@ -1,4 +1,4 @@
-"""oasdiff at a pinned version, through the Go toolchain that is on the machine: the tool and its test documents."""
+"""oasdiff at a pinned version, through the machine's Go toolchain: the tool and its test documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = "v1.32.0"
 
 
 def install(folder: Path) -> tuple[Path, Path]:
-    """Return the binary and the folder of its checker's documents. Raises BenchFailed where Go has no way to it."""
+    """Return the binary and the folder of its checker's documents. Raises BenchFailed without a way to it."""
     if shutil.which("go") is None:
         raise BenchFailed("no `go` on PATH: oasdiff comes as a Go module only")
     env = {**os.environ, "GOBIN": str(folder / "bin"), "GOPATH": str(folder / "go"), "GOFLAGS": "-modcacherw"}
@@ -27,9 +27,15 @@ def install(folder: Path) -> tuple[Path, Path]:
 
 
 def said(argv: Sequence[str], env: Mapping[str, str], timeout_s: float, codes: tuple[int, ...] = (0,)) -> str:
-    """Return what a program wrote. Raises BenchFailed with its last words when it ended otherwise than `codes`."""
+    """Return what a program wrote. Raises BenchFailed with its last words for other exit codes."""
     done = subprocess.run(
-        argv, env=dict(env), timeout=timeout_s, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        argv,
+        env=dict(env),
+        timeout=timeout_s,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode not in codes:
         raise BenchFailed(f"{' '.join(argv)} exited {done.returncode}: {done.stderr[-300:]}")

@@ -10,10 +10,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from ccops.contract.diff import diff
-from ccops.contract.model import Approval, Consumer, Direction, DiffResult, Finding, Level, Policy
+from ccops.contract.model import DiffResult, Direction, Finding, Policy
 
 TODAY = date(2026, 11, 23)
-POLICY = Policy(today=TODAY)
 OPERATION = "POST /things"
 Json = dict[str, object]
 
@@ -84,16 +83,10 @@ def stock_valid(document: Json, schema: object, value: object) -> bool:
 
 
 def assert_checked(finding: Finding, old: Json, new: Json, schemas: tuple[object, object]) -> None:
-    """Hold a finding's witness against jsonschema on both sides: the polarity must be that of its direction."""
+    """Hold a finding's witness against jsonschema on both sides, by the polarity of its direction."""
     witness = finding.witness
     assert witness is not None, finding
     assert " at $" not in witness.note, f"small payloads are shown whole: {schemas} {finding}"
     held = (stock_valid(old, schemas[0], witness.value), stock_valid(new, schemas[1], witness.value))
     assert held == ((True, False) if finding.direction is Direction.REQUEST else (False, True)), finding
     assert (witness.old_valid, witness.new_valid) == held
-
-
-__all__ = [
-    "OPERATION", "POLICY", "TODAY", "Approval", "Consumer", "Direction", "Finding", "Level", "api", "assert_checked",
-    "bodies", "compared", "obj", "stock_valid", "words",
-]  # fmt: skip

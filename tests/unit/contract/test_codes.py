@@ -1,11 +1,13 @@
 """Every change of a payload by name, level and witness, as a request and as a response."""
 
+# ruff: noqa: E501 - a case is a line
 from __future__ import annotations
 
 import pytest
 
 from ccops.contract.codes import catalogue, known_ids
-from tests.unit.contract.documents import Direction, Json, Level, api, assert_checked, bodies, obj, words
+from ccops.contract.model import Direction, Level
+from tests.unit.contract.documents import Json, api, assert_checked, bodies, obj, words
 
 TEXT: Json = {"type": "string"}
 CAT = obj("kind name", kind={"const": "cat"}, name=TEXT)
@@ -134,7 +136,9 @@ def test_a_change_has_its_name_level_and_witness(
 
 
 # Properties differ on purpose: clients skip what they don't know, services may ignore it.
-_MIRRORED = [(old, new) for old, new, code, *_ in CASES if "PROPERTY" not in code and code not in {"CLOSED", "OPENED"}]
+_MIRRORED = [
+    (old, new) for old, new, code, *_ in CASES if "PROPERTY" not in code and code not in {"CLOSED", "OPENED"}
+]
 
 
 @pytest.mark.parametrize("direction", [Direction.REQUEST, Direction.RESPONSE])

@@ -1,5 +1,6 @@
-"""Documents that mean harm, or are just broken: exit 2 with file and pointer, or a finding; never a hang or a green."""
+"""Documents that mean harm, or are just broken: exit 2 with file and pointer, or a finding; never a hang."""
 
+# ruff: noqa: E501 - a case is a line
 from __future__ import annotations
 
 import json
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ccops.contract.load import load
-from ccops.contract.model import Direction, DiffResult, Level, Policy
 from ccops.contract.diff import diff
+from ccops.contract.load import load
+from ccops.contract.model import DiffResult, Direction, Level, Policy
 from ccops.core.errors import ExitCode, UsageError
 from tests.unit.contract.documents import TODAY, Json, api, bodies, compared, obj, words
 
@@ -103,7 +104,9 @@ def test_a_file_too_big_is_not_read(tmp_path: Path) -> None:
 def test_files_beside_a_document_are_read_and_no_others(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "secret.json").write_text('{"type": "string"}')
-    (tmp_path / "in" / "user.yaml").write_text("User:\n  type: object\n  properties: {id: {$ref: '#/Id'}}\nId: {type: integer}")
+    (tmp_path / "in" / "user.yaml").write_text(
+        "User:\n  type: object\n  properties: {id: {$ref: '#/Id'}}\nId: {type: integer}"
+    )
     whole = api({"$ref": "user.yaml#/User"})
     main = tmp_path / "in" / "main.json"
     main.write_text(json.dumps(whole))
@@ -140,7 +143,12 @@ def _timed(old: Json, new: Json) -> DiffResult:
 
 def test_a_bomb_of_references_ends() -> None:
     def bomb(leaf: str) -> Json:
-        made: Json = {f"A{i}": obj(l={"$ref": f"#/components/schemas/A{i + 1}"}, r={"$ref": f"#/components/schemas/A{i + 1}"}) for i in range(40)}
+        made: Json = {
+            f"A{i}": obj(
+                l={"$ref": f"#/components/schemas/A{i + 1}"}, r={"$ref": f"#/components/schemas/A{i + 1}"}
+            )
+            for i in range(40)
+        }
         return _schemas(**made, A40={"type": leaf})
 
     (finding,) = _timed(bomb("string"), bomb("integer")).findings
@@ -150,7 +158,10 @@ def test_a_bomb_of_references_ends() -> None:
 @pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
 def test_a_bomb_of_parts_ends(keyword: str) -> None:
     def bomb(leaf: str) -> Json:
-        made: Json = {f"A{i}": {keyword: [{"$ref": f"#/components/schemas/A{i + 1}"}] * 2, "minLength": i} for i in range(25)}
+        made: Json = {
+            f"A{i}": {keyword: [{"$ref": f"#/components/schemas/A{i + 1}"}] * 2, "minLength": i}
+            for i in range(25)
+        }
         return _schemas(**made, A25={"type": leaf})
 
     assert _timed(bomb("string"), bomb("integer")).findings
@@ -243,8 +254,12 @@ def test_two_kinds_of_document_are_not_compared() -> None:
 def test_a_pattern_that_traps_never_hangs(pattern: str, direction: Direction) -> None:
     started = time.process_time()
     changed = bodies(direction, {"type": "string", "maxLength": 5000}, {"type": "string", "pattern": pattern})
-    keyed = bodies(direction, {"type": "object"}, {"type": "object", "patternProperties": {pattern: {"type": "string"}}})
-    both = bodies(direction, {"type": "string", "pattern": pattern}, {"type": "string", "pattern": f"{pattern}x"})
+    keyed = bodies(
+        direction, {"type": "object"}, {"type": "object", "patternProperties": {pattern: {"type": "string"}}}
+    )
+    both = bodies(
+        direction, {"type": "string", "pattern": pattern}, {"type": "string", "pattern": f"{pattern}x"}
+    )
     assert time.process_time() - started < SECONDS
     assert changed.findings
     assert keyed.findings
@@ -289,6 +304,8 @@ def test_numbers_without_end_are_no_trouble() -> None:
 
 
 def test_lengths_nobody_can_build_are_left_undecided() -> None:
-    result = bodies(Direction.REQUEST, {"type": "string", "minLength": 10**12}, {"type": "string", "minLength": 10**13})
+    result = bodies(
+        Direction.REQUEST, {"type": "string", "minLength": 10**12}, {"type": "string", "minLength": 10**13}
+    )
     (finding,) = result.findings
     assert (finding.level, finding.witness) == (Level.WARN, None)

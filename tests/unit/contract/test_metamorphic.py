@@ -1,6 +1,9 @@
-"""What must hold for all documents: nothing changed is nothing found, spelling is nothing, polarity mirrors, and
-neither a proof nor a witness is ever wrong."""
+"""What must hold for all documents: nothing changed is nothing found, spelling is nothing, polarity mirrors.
 
+And neither a proof nor a witness is ever wrong.
+"""
+
+# ruff: noqa: E501 - a schema is a line
 from __future__ import annotations
 
 import copy
@@ -12,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ccops.contract.load import document
 from ccops.contract.model import Direction, Level, Verdict
 from ccops.contract.normalise import Source, Sub
-from ccops.contract.load import document
 from ccops.contract.sample import Sampler, around
 from tests.unit.contract.documents import Json, api, assert_checked, bodies, compared, obj, stock_valid
 
@@ -40,7 +43,9 @@ def _reordered(node: object) -> object:
 def _renamed(node: object) -> object:
     if isinstance(node, dict):
         return {
-            key: value.replace("/schemas/", "/schemas/Z") if key == "$ref" and isinstance(value, str) else _renamed(value)
+            key: value.replace("/schemas/", "/schemas/Z")
+            if key == "$ref" and isinstance(value, str)
+            else _renamed(value)
             for key, value in node.items()
         }
     return [_renamed(one) for one in node] if isinstance(node, list) else node
@@ -50,7 +55,9 @@ def _components_renamed(whole: Json) -> Json:
     made = _renamed(whole)
     assert isinstance(made, dict)
     schemas = made["components"]["schemas"]
-    return made | {"components": made["components"] | {"schemas": {f"Z{name}": one for name, one in schemas.items()}}}
+    return made | {
+        "components": made["components"] | {"schemas": {f"Z{name}": one for name, one in schemas.items()}}
+    }
 
 
 def _inlined(node: object, whole: Json, depth: int = 0) -> object:
@@ -81,7 +88,9 @@ def _as_3_0(node: object) -> object:
     if isinstance(branches, list) and {"type": "null"} in branches:
         rest = [one for one in branches if one != {"type": "null"}]
         del made["anyOf"]
-        made |= {"nullable": True} | (rest[0] if len(rest) == 1 and "$ref" not in rest[0] else {"anyOf": rest})
+        made |= {"nullable": True} | (
+            rest[0] if len(rest) == 1 and "$ref" not in rest[0] else {"anyOf": rest}
+        )
     for name, flag in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if isinstance(made.get(flag), int | float) and not isinstance(made.get(flag), bool):
             made |= {name: made[flag], flag: True}
@@ -129,12 +138,25 @@ def _with(base: Json, **optional: st.SearchStrategy[object]) -> st.SearchStrateg
 
 
 _leaves = st.one_of(
-    _with({"type": "string"}, minLength=_small, maxLength=_small, pattern=st.sampled_from(["^a", "b$", "^[ab]*$"])),
+    _with(
+        {"type": "string"},
+        minLength=_small,
+        maxLength=_small,
+        pattern=st.sampled_from(["^a", "b$", "^[ab]*$"]),
+    ),
     _with({"type": "integer"}, minimum=_small, maximum=_small, multipleOf=st.sampled_from([1, 2, 3])),
     _with({"type": "number"}, minimum=_small, exclusiveMaximum=_small),
     st.lists(_scalars, min_size=1, max_size=3).map(lambda values: {"enum": values}),
     _scalars.map(lambda value: {"const": value}),
-    st.sampled_from([{"type": "boolean"}, {"type": "null"}, {"type": ["string", "null"]}, {}, {"type": ["integer", "string"]}]),
+    st.sampled_from(
+        [
+            {"type": "boolean"},
+            {"type": "null"},
+            {"type": ["string", "null"]},
+            {},
+            {"type": ["integer", "string"]},
+        ]
+    ),
 )
 
 
@@ -148,11 +170,12 @@ def _deeper(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
         },
     ).map(lambda made: {"type": "object", **made})  # fmt: skip
     arrays = st.fixed_dictionaries(
-        {"items": inner}, optional={"minItems": _small, "maxItems": _small, "prefixItems": st.lists(inner, max_size=2)}
+        {"items": inner},
+        optional={"minItems": _small, "maxItems": _small, "prefixItems": st.lists(inner, max_size=2)},
     ).map(lambda made: {"type": "array", **made})
-    unions = st.tuples(st.sampled_from(["anyOf", "oneOf", "allOf"]), st.lists(inner, min_size=1, max_size=3)).map(
-        lambda pair: {pair[0]: pair[1]}
-    )
+    unions = st.tuples(
+        st.sampled_from(["anyOf", "oneOf", "allOf"]), st.lists(inner, min_size=1, max_size=3)
+    ).map(lambda pair: {pair[0]: pair[1]})
     return st.one_of(objects, arrays, unions)
 
 
@@ -162,15 +185,39 @@ schemas = st.recursive(_leaves, _deeper, max_leaves=6)
 def _values(schema: Json, other: Json) -> list[object]:
     """Return values of a schema, likely to lie where the two differ."""
     sources = [Source(document(api()), Direction.REQUEST) for _ in range(2)]
-    one, two = (source.schema(Sub(copy.deepcopy(raw), "")) for source, raw in zip(sources, (schema, other), strict=True))
+    one, two = (
+        source.schema(Sub(copy.deepcopy(raw), ""))
+        for source, raw in zip(sources, (schema, other), strict=True)
+    )
     found = list(around(Sampler(sources[0]), one, two))[:150]
-    return [*found, None, True, 0, 1, 2.5, 7, "", "a", "ab", "zzzzz", [], [0], ["a", 1], {}, {"a": 1}, {"a": "a", "b": 0}, {"z": 1}]
+    return [
+        *found,
+        None,
+        True,
+        0,
+        1,
+        2.5,
+        7,
+        "",
+        "a",
+        "ab",
+        "zzzzz",
+        [],
+        [0],
+        ["a", 1],
+        {},
+        {"a": 1},
+        {"a": "a", "b": 0},
+        {"z": 1},
+    ]
 
 
 @QUICK
 @given(schemas, schemas, st.sampled_from([Direction.REQUEST, Direction.RESPONSE]))
 @example({"oneOf": [{"const": "a"}, {"type": "string"}]}, {"type": "string"}, Direction.REQUEST)
-@example({"anyOf": [{"type": "string"}]}, {"oneOf": [{"type": "string"}, {"minLength": 1}]}, Direction.REQUEST)
+@example(
+    {"anyOf": [{"type": "string"}]}, {"oneOf": [{"type": "string"}, {"minLength": 1}]}, Direction.REQUEST
+)
 @example(
     obj("a b", a={"type": "string"}, b={"type": "string"}),
     {"oneOf": [obj("a", a={"type": "string"}), obj("b", b={"type": "string"})]},
@@ -183,7 +230,9 @@ def test_no_verdict_about_random_schemas_is_wrong(old: Json, new: Json, directio
     for finding in result.findings:
         if finding.level is Level.ERR and " at $" in finding.reason:
             sub = old if direction is Direction.REQUEST else new
-            assert not any(stock_valid(whole, sub, value) for value in _values(sub, sub)), "a whole payload could be built"
+            assert not any(stock_valid(whole, sub, value) for value in _values(sub, sub)), (
+                "a whole payload could be built"
+            )
         elif finding.level is Level.ERR:
             assert_checked(finding, whole, whole, (old, new))
     if all(one.verdict is Verdict.PROVED for one in result.findings):
@@ -222,7 +271,14 @@ def test_polarity_mirrors_on_schemas_without_objects(old: Json, new: Json) -> No
 
 def test_recursive_schemas_end_and_hold_on_a_greatest_fixed_point() -> None:
     def tree(leaf: Json) -> Json:
-        return {"Tree": obj("value", value=leaf, left={"$ref": "#/components/schemas/Tree"}, right={"$ref": "#/components/schemas/Tree"})}
+        return {
+            "Tree": obj(
+                "value",
+                value=leaf,
+                left={"$ref": "#/components/schemas/Tree"},
+                right={"$ref": "#/components/schemas/Tree"},
+            )
+        }
 
     ref = {"$ref": "#/components/schemas/Tree"}
     number, text = {"type": "integer"}, {"type": "string"}
@@ -231,6 +287,7 @@ def test_recursive_schemas_end_and_hold_on_a_greatest_fixed_point() -> None:
     broken = compared(api(response=ref, schemas=tree(number)), api(response=ref, schemas=tree(text)))
     assert [one.code for one in broken.findings] == ["RESPONSE_TYPE_CHANGED"]
     assert broken.findings[0].witness is not None
+
     # Inside a union the pair in progress may not vouch for itself: the list is broken although each step looks fine.
     def chain(leaf: Json) -> Json:
         return {"Tree": {"anyOf": [obj("end", end=leaf), obj("next", next=ref)]}}

@@ -1,5 +1,6 @@
 """Everything around payloads: operations, parameters, bodies, answers, headers, security, callbacks."""
 
+# ruff: noqa: E501 - a case is a line
 from __future__ import annotations
 
 from datetime import date
@@ -12,7 +13,12 @@ from tests.unit.contract.documents import Json, api, compared, obj, words
 
 TEXT: Json = {"type": "string"}
 INT: Json = {"type": "integer"}
-BEARER: Json = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey", "name": "k", "in": "header"}}}
+BEARER: Json = {
+    "securitySchemes": {
+        "token": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "name": "k", "in": "header"},
+    }
+}
 
 
 def _query(name: str = "page", schema: Json = INT, **more: object) -> Json:
@@ -28,7 +34,12 @@ def _answers(**more: object) -> Json:
 
 
 def _hooked(body: Json, key: str = "webhooks") -> Json:
-    call = {"post": {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}, "responses": {}}}
+    call = {
+        "post": {
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": {},
+        }
+    }
     if key == "webhooks":
         return api(webhooks={"paid": call})
     return api(operation={"callbacks": {"paid": {"{$request.body#/url}": call}}})
@@ -36,7 +47,10 @@ def _hooked(body: Json, key: str = "webhooks") -> Json:
 
 def _two(path: str, **operation: object) -> Json:
     whole = api()
-    whole["paths"] = {path: {"get": {"responses": {"200": {"description": "x"}}, **operation}}, "/kept": {"get": {"responses": {}}}}
+    whole["paths"] = {
+        path: {"get": {"responses": {"200": {"description": "x"}}, **operation}},
+        "/kept": {"get": {"responses": {}}},
+    }
     return whole
 
 
@@ -188,8 +202,12 @@ CASES: list[tuple[str, Json, Json, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "code", "level"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_a_change_outside_payloads_has_its_name_and_level(old: Json, new: Json, code: str, level: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "code", "level"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_a_change_outside_payloads_has_its_name_and_level(
+    old: Json, new: Json, code: str, level: str
+) -> None:
     assert (code, level) in words(compared(old, new))
     assert code in catalogue()
 
@@ -204,7 +222,10 @@ def test_nearly_every_structural_code_is_exercised() -> None:
 def test_a_path_renamed_with_all_its_methods_is_one_finding() -> None:
     def shop(path: str) -> Json:
         whole = api()
-        methods = {one: {"operationId": f"{one}_shop", "responses": {"200": CONTENT}} for one in ("get", "put", "delete")}
+        methods = {
+            one: {"operationId": f"{one}_shop", "responses": {"200": CONTENT}}
+            for one in ("get", "put", "delete")
+        }
         whole["paths"] = {path: methods}
         return whole
 
@@ -282,7 +303,11 @@ def test_closed_clients_are_a_policy() -> None:
     new = api(None, obj(a=TEXT, b=TEXT) | {"additionalProperties": False})
     (quiet,) = compared(old, new).findings
     (loud,) = compared(old, new, closed_clients=Level.ERR).findings
-    assert (quiet.code, quiet.level, loud.level) == ("RESPONSE_PROPERTY_ADDED_TO_CLOSED", Level.INFO, Level.ERR)
+    assert (quiet.code, quiet.level, loud.level) == (
+        "RESPONSE_PROPERTY_ADDED_TO_CLOSED",
+        Level.INFO,
+        Level.ERR,
+    )
     assert loud.witness is not None
     assert loud.witness.value == {"b": "text"}
     assert quiet.direction is Direction.RESPONSE

@@ -1,10 +1,12 @@
 """Pairs that say the same and must not be findings: every one of these is somebody's false alarm."""
 
+# ruff: noqa: E501 - a case is a line
 from __future__ import annotations
 
 import pytest
 
-from tests.unit.contract.documents import Direction, Json, api, bodies, compared, obj
+from ccops.contract.model import Direction
+from tests.unit.contract.documents import Json, api, bodies, compared, obj
 
 TEXT: Json = {"type": "string"}
 INT: Json = {"type": "integer"}
@@ -72,7 +74,9 @@ SAME: list[tuple[object, object]] = [
 @pytest.mark.parametrize("direction", [Direction.REQUEST, Direction.RESPONSE])
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(("old", "new"), SAME)
-def test_two_spellings_of_the_same_are_silent(old: object, new: object, turned: bool, direction: Direction) -> None:
+def test_two_spellings_of_the_same_are_silent(
+    old: object, new: object, turned: bool, direction: Direction
+) -> None:
     pair = (new, old) if turned else (old, new)
     result = bodies(direction, *pair)
     assert [one.message for one in result.findings] == []
@@ -95,7 +99,9 @@ V30: list[tuple[object, object]] = [
 
 @pytest.mark.parametrize("direction", ["request", "response"])
 @pytest.mark.parametrize(("old", "new"), V30)
-def test_openapi_3_0_and_3_1_say_the_same_in_their_own_words(old: object, new: object, direction: str) -> None:
+def test_openapi_3_0_and_3_1_say_the_same_in_their_own_words(
+    old: object, new: object, direction: str
+) -> None:
     before, after = api(**{direction: old}, version="3.0.3"), api(**{direction: new})  # type: ignore[arg-type]
     assert compared(before, after).findings == ()
     assert compared(after, before).findings == ()

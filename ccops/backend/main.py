@@ -22,6 +22,7 @@ from ccops.backend.routers import (
     events,
     games,
     health,
+    legacy,
     limited,
     payments,
     promo,
@@ -36,7 +37,7 @@ from ccops.backend.routers import (
 # The busiest first: routers are asked in this order, and each costs 5 us a request.
 ROUTERS = (
     shop, dashboard, games, actions, health, auth, users, streak, achievements, battlepass,
-    shop_admin, limited, promo, payments, rewards, crash, events, admin, realtime,
+    shop_admin, limited, promo, payments, rewards, crash, events, admin, realtime, legacy,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ _SKEW_MS = 300_000
 _ASK_S = 5.0
 _SILENCE_S = 10.0
 _PAGE = 1_000
+_WAIT_S = 0.1
 
 
 class Broker:
@@ -93,8 +94,9 @@ class Broker:
 
         waited = 0.0
         while waited < _SILENCE_S:
-            events = self._consumer.consume(_PAGE, 0.5)
-            waited += 0.0 if events else 0.5
+            # It waits for a full page, or as long as this.
+            events = self._consumer.consume(_PAGE, _WAIT_S)
+            waited += 0.0 if events else _WAIT_S
             for event in events:
                 error = event.error()
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:

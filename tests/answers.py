@@ -85,8 +85,8 @@ class Seen:
     def hear(self, answer: httpx.Response) -> None:
         """Remember one answer."""
         found = operation_of(answer.request.method, answer.request.url.path)
-        if found is None:
-            return
+        if found is None or "X-Request-Id" not in answer.headers:
+            return  # not of the backend: a worker has a /health too
         name = ALIASES.get(found.name, found.name)
         seen = (name, answer.status_code, code_of(answer))
         self.answers.add(seen)

@@ -21,9 +21,7 @@ _COMMON = ("UNAUTHORIZED", "TOKEN_EXPIRED", "VALIDATION_ERROR")
     status_code=201,
     responses={
         200: {"model": ActionOut, "description": "This event id was recorded before"},
-        **responses(
-            *_COMMON, "BAD_REQUEST", "PAYLOAD_TOO_LARGE", "NOT_FOUND", "BUSY", "IDEMPOTENCY_IN_PROGRESS"
-        ),
+        **responses(*_COMMON, "BAD_REQUEST", "PAYLOAD_TOO_LARGE", "NOT_FOUND", "BUSY"),
     },
 )
 async def record(user: CurrentUser, action: ActionIn, response: Response) -> ActionOut:

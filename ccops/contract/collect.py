@@ -9,10 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ccops.contract import codes
+from ccops.contract.changes import Change, Core, Path, json_path
 from ccops.contract.load import Document
 from ccops.contract.model import Direction, Finding, Level, Policy, Side, Verdict, Witness
 from ccops.contract.normalise import Source, Sub, frozen
-from ccops.contract.relate import Change, Core, Path, Relation, json_path
+from ccops.contract.relate import Relation
 from ccops.contract.search import Search
 from ccops.contract.wire import shown
 

@@ -239,7 +239,7 @@ class Source:
         raw, at = sub
         if not isinstance(raw, Mapping):
             raise self.wrong(at, f"a schema is expected, this is {kind_of(raw)}")
-        from ccops.contract import keywords, unions
+        from ccops.contract import joining, keywords, unions
 
         parts: list[Schema] = []
         if "$ref" in raw:
@@ -248,10 +248,10 @@ class Source:
         parts.insert(0, keywords.own(self, raw, at))
         merged = parts[0]
         for part in parts[1:]:
-            merged = keywords.merge(self, merged, part)
+            merged = joining.merge(self, merged, part)
         named = at.rsplit("/", 1)[-1] if at.count("/") == 3 and at.startswith("/components/") else ""
         result = replace(merged, raw=raw, at=at, keys=dict(merged.keys), name=named or merged.name)
-        keywords.close(self, result)
+        joining.close(self, result)
         result = unions.fold(self, result)
         return unions.nullable(self, result) if raw.get("nullable") is True else result
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ccops.contract.changes import Core, Place
 from ccops.contract.normalise import NUMBERS, Schema, Source, Sub, Union, frozen
-from ccops.contract.relate import Core, Node, Place
-from ccops.contract.relate_objects import opaque
+from ccops.contract.relate import Node
+from ccops.contract.relate_maps import opaque
 
 MAX_BRANCHES = 4_000  # pairs of alternatives; beyond that nothing is proved
 

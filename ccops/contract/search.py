@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ccops.contract import wire
+from ccops.contract.changes import Core, Path, json_path
+from ccops.contract.edges import around
 from ccops.contract.model import Witness
 from ccops.contract.normalise import Schema, Sub, frozen
 from ccops.contract.oracle import Budget, Oracle, OutOfTime
 from ccops.contract.patterns import Undecidable
-from ccops.contract.relate import Core, Path, Relation, json_path
-from ccops.contract.sample import NoSample, Sampler, around
+from ccops.contract.relate import Relation
+from ccops.contract.sample import NoSample, Sampler
 
 MAX_SHOWN = 1_500  # characters of a whole payload; a larger one is shown at the place of the break
 MAX_TRIES = 400

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ccops.contract.keywords import close, merge, tidy, unique
+from ccops.contract.joining import close, merge
+from ccops.contract.keywords import tidy, unique
 from ccops.contract.normalise import ALL_TYPES, Schema, Sub, Union, frozen
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ccops.contract.edges import around
 from ccops.contract.load import document
 from ccops.contract.model import Direction, Level, Verdict
 from ccops.contract.normalise import Source, Sub
-from ccops.contract.sample import Sampler, around
+from ccops.contract.sample import Sampler
 from tests.unit.contract.documents import Json, api, assert_checked, bodies, compared, obj, stock_valid
 
 BUNDLE = Path(__file__).parents[3] / "ccops" / "backend" / "contract" / "openapi.json"

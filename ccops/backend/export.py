@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from ccops.backend import export_schema, invariants, metrics
 from ccops.backend.core.config import Settings
 from ccops.backend.core.config import settings as app_settings
+from ccops.backend.outbox import SOURCES
 from ccops.backend.schemas.client import CLIENT
 from ccops.backend.schemas.control import CONTROL, ControlFrame
 from ccops.backend.schemas.payloads import PAYLOADS, TOPIC_TYPES, Frame, Record
@@ -65,9 +66,10 @@ def metrics_file() -> str:
 def topics() -> str:
     """Return every topic with its types and consumer groups."""
     from ccops.backend.kafka_client import PARTITIONS
-    from ccops.backend.olap.ingest import DOMAINS
+    from ccops.backend.olap.domains import DOMAINS
 
-    groups = {domain.stem: f"cc.{domain.name}.clickhouse.{{env}}" for domain in DOMAINS}
+    groups = {stem: f"cc.{domain.name}.clickhouse.{{env}}" for domain in DOMAINS for stem in domain.tables}
+    tables = {stem: table.name for domain in DOMAINS for stem, table in domain.tables.items()}
     return _yaml(
         {
             f"cc.{stem}.{{env}}": {
@@ -76,6 +78,8 @@ def topics() -> str:
                 "types": list(TOPIC_TYPES[stem]),
                 "headers": ["event_id", "trace_id", "request_id", "schema"],
                 "groups": [groups[stem]] if stem in groups else [],
+                "table": tables.get(stem, ""),
+                "source": SOURCES.get(stem, ""),
             }
             for stem in metrics.TOPIC_STEMS
         }

@@ -39,7 +39,8 @@ def postgres() -> dict[str, object]:
 
 def clickhouse() -> dict[str, object]:
     """Return every table with its engine, partition key and sorting key, spelled as system.tables does."""
-    return {"tables": {table.name: _olap(table) for table in olap.TABLES}}
+    views = {view.name: {"engine": "View", "partition_key": "", "sorting_key": ""} for view in olap.VIEWS}
+    return {"tables": {table.name: _olap(table) for table in olap.TABLES} | views}
 
 
 def _table(table: Table) -> dict[str, object]:

@@ -59,6 +59,10 @@ def consumer(group: str, on_error: OnError) -> Consumer:
             "fetch.wait.max.ms": 20,
             "enable.partition.eof": True,
             "session.timeout.ms": 10_000,
+            # What waits here while ClickHouse is away: by default 64 MiB a group, and there are several.
+            "queued.min.messages": 2_000,
+            "queued.max.messages.kbytes": 8_192,
+            "fetch.max.bytes": 8_388_608,
             "error_cb": on_error,
         }
     )

@@ -13,6 +13,7 @@ from ccops.backend.core.config import settings
 from ccops.backend.db import db
 from ccops.backend.realtime.hub import hub
 from ccops.backend.services import mock_gateway, payments
+from ccops.backend.services.metrics_feed import feed
 from ccops.backend.utils.redis import redis
 from ccops.backend.utils.tasks import cancel
 
@@ -25,9 +26,11 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     await db.open()
     hub.start()
     try:
-        async with _background(*_loops()):
-            yield
+        with feed.running():
+            async with _background(*_loops()):
+                yield
     finally:
+        await feed.close()
         await hub.stop()
         await db.close()
         await redis.aclose()

@@ -24,7 +24,9 @@ from ccops.backend.routers import (
     health,
     legacy,
     limited,
+    metrics,
     payments,
+    pipeline,
     promo,
     realtime,
     rewards,
@@ -38,6 +40,7 @@ from ccops.backend.routers import (
 ROUTERS = (
     shop, dashboard, games, actions, health, auth, users, streak, achievements, battlepass,
     shop_admin, limited, promo, payments, rewards, crash, events, admin, realtime, legacy,
+    metrics, pipeline,
 )  # fmt: skip
 
 

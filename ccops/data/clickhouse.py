@@ -17,7 +17,7 @@ from ccops.data.model import Check, Offence, Verdict, judged
 FILE = "clickhouse.json"
 RULE = "Every ClickHouse table has the engine, partition key and sorting key of the contract."
 _QUERY = (
-    "SELECT name, engine_full, partition_key, sorting_key"
+    "SELECT name, if(engine_full = '', engine, engine_full), partition_key, sorting_key"
     " FROM system.tables WHERE database = currentDatabase()"
 )
 _ENGINE = re.compile(r"^(\w+)(\([^)]*\))?")

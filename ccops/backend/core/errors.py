@@ -83,6 +83,7 @@ _DECLARED = (
     ErrorCode("ALREADY_CASHED", 409, "You cashed out already."),
     ErrorCode("CRASHED", 409, "The round has crashed."),
     ErrorCode("CODE_TAKEN", 409, "This code exists already."),
+    ErrorCode("TOO_MANY_STREAMS", 429, "Too many event streams are open; try again later."),
     ErrorCode("VERSION_MISMATCH", 412, "The wallet has changed since you read it."),
 )
 CODES: Mapping[str, ErrorCode] = {item.code: item for item in _DECLARED}

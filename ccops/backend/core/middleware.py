@@ -11,6 +11,7 @@ from ccops.backend import metrics
 from ccops.backend.core import context, handlers
 
 log = logging.getLogger("ccops.backend.http")
+_STREAM = b"text/event-stream; charset=utf-8"
 
 
 class RequestContext:
@@ -30,12 +31,14 @@ class RequestContext:
         )
         context.enter(ids)
         status = 500
-        started = time.perf_counter()
+        started, streaming = time.perf_counter(), 0.0
 
         async def send_with_ids(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streaming
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if (b"content-type", _STREAM) in message.get("headers", ()):
+                    streaming = time.perf_counter()  # an open stream has been answered, however long it is
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", ids.request_id.encode()),
@@ -53,4 +56,4 @@ class RequestContext:
         route = scope.get("route")
         handler = getattr(route, "path", None) or "none"
         metrics.requests.labels(handler, method, str(status)).inc()
-        metrics.duration.labels(handler, method).observe(time.perf_counter() - started)
+        metrics.duration.labels(handler, method).observe((streaming or time.perf_counter()) - started)

@@ -1,4 +1,4 @@
-"""Kafka to ClickHouse: one consumer group a domain, each in its own thread; insert first, commit afterwards.
+"""Kafka to ClickHouse: a few consumer groups, each in its own thread; insert first, commit afterwards.
 
 At least once: dying between the two costs a repeat that ClickHouse tells apart by event_id. While ClickHouse
 is down nothing is committed and the batch is kept.
@@ -11,18 +11,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from ccops.backend.core.config import settings
 from ccops.backend.db import Connection
-from ccops.backend.olap.pump import Domain, Pump
-from ccops.backend.olap.tables import EVENTS, GAME_ROUNDS, LEDGER, PURCHASES
+from ccops.backend.olap.domains import DOMAINS
+from ccops.backend.olap.pump import Pump
+from ccops.backend.olap.status import Status
 from ccops.backend.repositories import outbox
+from ccops.backend.utils.tasks import cancel
 
-DOMAINS = (
-    Domain("actions", "actions.events", EVENTS),
-    Domain("games", "games.rounds", GAME_ROUNDS),
-    Domain("economy", "economy.ledger", LEDGER),
-    Domain("shop", "shop.transactions", PURCHASES),
-)
 _LOOK_S = 0.5
 _FRESH_S = 5.0
 
@@ -30,10 +25,12 @@ _FRESH_S = 5.0
 async def run(conn: Connection, beat: Callable[[], None]) -> None:
     """Pump until cancelled; then every consumer leaves its group."""
     stop = threading.Event()
-    pumps = [Pump(domain, settings.topic(domain.stem), stop) for domain in DOMAINS]
+    pumps = [Pump(domain, stop) for domain in DOMAINS]
+    status = Status([pump.progress for pump in pumps])
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(len(pumps), thread_name_prefix="ingester") as threads:
         running = [loop.run_in_executor(threads, pump.run) for pump in pumps]
+        telling = asyncio.create_task(status.tell())
         try:
             while not any(task.done() for task in running):
                 # Without this connection the lock is gone, and another worker ingests.
@@ -43,6 +40,7 @@ async def run(conn: Connection, beat: Callable[[], None]) -> None:
                 await asyncio.sleep(_LOOK_S)
         finally:
             stop.set()
+            await cancel([telling])
             await asyncio.wait(running)
     for task in running:
         task.result()

@@ -16,10 +16,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 log = logging.getLogger("ccops.backend.olap")
 
 BATCH_ROWS = 1_000
+# Hundreds of bytes a record are usual, a megabyte is possible: a batch must fit in memory either way.
+BATCH_BYTES = 4 * 1024 * 1024
 BATCH_S = 0.2
 _JOIN_S = 0.5
 _ROUND_S = 1.0
 _ASK_S = 2.0
+_Place = tuple[str, int]
 
 
 class Reader:
@@ -29,22 +32,31 @@ class Reader:
         self.reachable = True
         self._consumer = consumer
         self._resting = False
-        self._known: set[int] = set()
+        self._known: set[_Place] = set()
         # Partitions whose end was not seen since they were resumed or since their last record.
-        self._open: set[int] = set()
+        self._open: set[_Place] = set()
 
     def collect(self) -> list[Message]:
-        """Return what is there: up to 1000 records, at most 200 ms after the first one came."""
+        """Return what is there: up to 1000 records or 4 MiB, at most 200 ms after the first one came."""
         places = self._consumer.assignment()
         if not places:
             first = self._consumer.poll(_JOIN_S)  # joins the group
             return [first] if first is not None and _is_record(first) else []
         if self._resting and not self._wake(places):
             return []
-        self._follow({place.partition for place in places})
+        self._follow({(place.topic, place.partition) for place in places})
+        batch = self._fill()
+        if not batch or not self._open:
+            # A round without a record rests too: an end that was reported while joining is reported again.
+            self._rest()
+        return batch
+
+    def _fill(self) -> list[Message]:
         batch: list[Message] = []
-        until = time.monotonic() + _ROUND_S
-        while self._open and len(batch) < BATCH_ROWS and (left := until - time.monotonic()) > 0:
+        size, until = 0, time.monotonic() + _ROUND_S
+        while self._open and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
+            if (left := until - time.monotonic()) <= 0:
+                break
             event = self._consumer.poll(left)
             if event is None:
                 continue
@@ -52,17 +64,15 @@ class Reader:
                 if not batch:
                     until = min(until, time.monotonic() + BATCH_S)
                 batch.append(event)
-                self._open.add(event.partition() or 0)
+                size += len(event)
+                self._open.add(_place(event))
             elif event.partition() is not None:
-                self._open.discard(event.partition() or 0)
-        if not batch or not self._open:
-            # A round without a record rests too: an end that was reported while joining is reported again.
-            self._rest()
+                self._open.discard(_place(event))
         return batch
 
-    def _follow(self, partitions: set[int]) -> None:
-        if partitions != self._known:
-            self._known, self._open = partitions, set(partitions)
+    def _follow(self, places: set[_Place]) -> None:
+        if places != self._known:
+            self._known, self._open = places, set(places)
 
     def _rest(self) -> None:
         try:
@@ -83,6 +93,10 @@ class Reader:
         self._resting, self.reachable = False, True
         self._open = set(self._known)
         return True
+
+
+def _place(event: Message) -> _Place:
+    return event.topic() or "", event.partition() or 0
 
 
 def _is_record(event: Message) -> bool:

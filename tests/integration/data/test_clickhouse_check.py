@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import clickhouse_connect
 import pytest
 
-from ccops.backend.olap.tables import TABLES
+from ccops.backend.olap.tables import TABLES, VIEWS
 from ccops.core.errors import ExitCode, Unreachable
 from ccops.core.profile import Profile
 from ccops.data.check import Looked, Wanted, check_data
@@ -29,8 +29,8 @@ def olap(stack: Stack) -> Iterator[tuple[Profile, Callable[[str], object]]]:
     client = clickhouse_connect.get_client(dsn=url)
     client.command("DROP DATABASE IF EXISTS planted")
     client.command("CREATE DATABASE planted")
-    for table in TABLES:
-        client.command(table.ddl("planted"))
+    for item in (*TABLES, *VIEWS):
+        client.command(item.ddl("planted"))
     try:
         yield (
             pointed(stack.profile(), CCOPS_CLICKHOUSE_URL=f"{url.rpartition('/')[0]}/planted"),

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from ccops.backend.olap.pump import token
 from ccops.backend.olap.tables import EVENTS, GAME_ROUNDS, LEDGER, PURCHASES, BadRecord, Table, row_of
+from ccops.backend.olap.writer import token
 
 EVENT = "11111111-2222-3333-4444-555555555555"
 ACTION = {"action_type": "LOGIN", "context": {"game": "slot", "bet": 10}}

@@ -6,17 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ccops.core.bundle import packaged_contract
 from ccops.core.errors import UsageError
 from ccops.smoke.findings import Finding
 from ccops.smoke.model import Scenario
 from ccops.smoke.validate import check_vocabulary
 
 _FILES = ("openapi.json", "events.json", "metrics.yml")
-
-
-def packaged_contract() -> Path:
-    """Return the folder of the bundled backend's contract."""
-    return Path(__file__).resolve().parent.parent / "backend" / "contract"
 
 
 def vocabulary_findings(scenario: Scenario, folder: Path | None = None) -> list[Finding]:

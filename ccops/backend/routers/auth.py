@@ -24,7 +24,8 @@ from ccops.backend.schemas.users import Account
 from ccops.backend.services import auth, sessions, users
 from ccops.backend.services import signup as signups
 
-router = APIRouter(prefix="/api/auth", tags=["auth"])
+router = APIRouter()
+_sessions = APIRouter(prefix="/api/auth", tags=["auth"])
 
 
 class _Counted(APIRoute):
@@ -43,7 +44,8 @@ class _Counted(APIRoute):
         return counted
 
 
-_signups = APIRouter(route_class=_Counted)
+# A prefix of its own: the route template is the label of our metrics, and a nested one lacks its parent's.
+_signups = APIRouter(prefix="/api/auth", tags=["auth"], route_class=_Counted)
 
 _BODY = ("VALIDATION_ERROR", "BAD_REQUEST", "PAYLOAD_TOO_LARGE")
 _SIGNUP = responses(
@@ -58,34 +60,35 @@ async def signup(body: SignupRequest) -> SignupResponse:
     return SignupResponse(user=await signups.signup(body))
 
 
-router.include_router(_signups)
-
-
-@router.post("/login", responses=responses("INVALID_CREDENTIALS", "ACCOUNT_LOCKED", "BUSY", *_BODY))
+@_sessions.post("/login", responses=responses("INVALID_CREDENTIALS", "ACCOUNT_LOCKED", "BUSY", *_BODY))
 async def login(body: LoginRequest, request: Request) -> LoginResponse:
     """Exchange credentials for tokens. The sixth attempt after five failures is 429, even if right."""
     return await auth.login(body, address=request.client.host if request.client else "")
 
 
-@router.post("/refresh", responses=responses("REFRESH_INVALID", "REFRESH_REUSED", "BUSY", *_BODY))
+@_sessions.post("/refresh", responses=responses("REFRESH_INVALID", "REFRESH_REUSED", "BUSY", *_BODY))
 async def refresh(body: RefreshRequest) -> TokenPair:
     """Exchange a refresh token for the next pair; using one twice closes the session."""
     return await sessions.refresh(body.refresh_token)
 
 
-@router.post("/logout", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED", "BUSY"))
+@_sessions.post("/logout", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED", "BUSY"))
 async def logout(user: CurrentUser) -> None:
     """Close the session of this access token."""
     await sessions.revoke(user.family, reason="logout")
 
 
-@router.post("/logout-all", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED", "BUSY"))
+@_sessions.post("/logout-all", status_code=204, responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED", "BUSY"))
 async def logout_all(user: CurrentUser) -> None:
     """Close every session of the caller, this one too: refresh tokens and access tokens."""
     await sessions.revoke_all(user.user_id)
 
 
-@router.get("/me", responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED"))
+@_sessions.get("/me", responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED"))
 async def me(user: CurrentUser) -> Account:
     """Return whose token this is."""
     return await users.get_account(user)
+
+
+router.include_router(_signups)
+router.include_router(_sessions)

@@ -131,3 +131,10 @@ def test_a_body_of_the_wrong_shape_is_422_and_never_echoes_the_password(signup, 
     assert (answer.status_code, code_of(answer)) == (422, "VALIDATION_ERROR")
     assert "canary-password-9" not in answer.text
     assert metric("auth_signup_total", result="invalid") == before + 1
+
+
+@pytest.mark.parametrize("path", ["/api/auth/signup", "/api/auth/login"])
+def test_requests_are_counted_under_the_whole_route(path, http, metric) -> None:
+    before = metric("http_requests_total", handler=path, method="POST", status="422")
+    assert http.post(path, json={}).status_code == 422
+    assert metric("http_requests_total", handler=path, method="POST", status="422") == max(before, 0) + 1

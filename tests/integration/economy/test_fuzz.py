@@ -31,7 +31,8 @@ ENDING = ("DELETE /api/users/me", "POST /api/auth/logout", "POST /api/auth/logou
 def _args(url: str, who: Player, examples: int, seed: int, *more: str) -> list[str]:
     return [
         str(Path(sys.executable).parent / "st"), "run", f"{url}/openapi.json",
-        "--max-examples", str(examples), "--phases", "examples,coverage,fuzzing", "--checks", CHECKS, "--seed", str(seed),
+        "--max-examples", str(examples), "--phases", "examples,coverage,fuzzing",
+        "--checks", CHECKS, "--seed", str(seed),
         "--header", f"Authorization: Bearer {who.token}", "--suppress-health-check", "all",
         "--continue-on-failure", "--no-color", "--warnings", "off", *more,
     ]  # fmt: skip
@@ -60,15 +61,9 @@ def _asked(arena: Arena) -> tuple[Counter[str], int]:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == "http_requests_total":
-                    asked[_name(sample.labels["method"], sample.labels["handler"])] += int(sample.value)
+                    asked[f"{sample.labels['method']} {sample.labels['handler']}"] += int(sample.value)
                     broken += int(sample.value) if sample.labels["status"].startswith("5") else 0
     return asked, broken
-
-
-def _name(method: str, handler: str) -> str:
-    """Return the operation of a handler label; a router inside a router is labelled without its prefix."""
-    found = [one.name for one in OPERATIONS if one.method == method and one.path.endswith(handler)]
-    return min(found, key=len, default=f"{method} {handler}")
 
 
 def _takes_input(operation: Operation) -> bool:

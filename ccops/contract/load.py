@@ -197,6 +197,12 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
+def _yaml(text: str, name: str) -> object:
+    from ccops.contract.yamlfile import parse_yaml
+
+    return parse_yaml(text, name)
+
+
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
@@ -215,52 +221,3 @@ def _json(text: str, name: str) -> object:
         raise bad("CONTRACT_UNREADABLE", name, "", what) from None
     except ValueError as error:
         raise bad("CONTRACT_UNREADABLE", name, "", f"not JSON: {error!s:.120}") from None
-
-
-def _yaml(text: str, name: str) -> object:
-    import yaml
-
-    try:
-        return yaml.load(text, Loader=_loader())  # noqa: S506 - a SafeLoader below
-    except _KeyTwice as error:
-        raise bad("CONTRACT_DUPLICATE_KEY", name, "", str(error)) from None
-    except yaml.MarkedYAMLError as error:
-        at = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise bad("CONTRACT_UNREADABLE", name, "", f"not YAML: {error.problem}{at}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise bad("CONTRACT_UNREADABLE", name, "", f"not YAML: {error!s:.120}") from None
-
-
-class _KeyTwice(Exception):
-    """A YAML mapping holds a key twice."""
-
-
-def _loader() -> type:
-    """Return a safe YAML loader that reads what JSON could say: no dates, no yes/no, text keys, each once."""
-    import yaml
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML reads a plain attribute
-            first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith((":timestamp", ":bool"))]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-            self.flatten_mapping(node)
-            found: dict[object, object] = {}
-            for key_node, value_node in node.value:
-                if not isinstance(key_node, yaml.ScalarNode):
-                    raise yaml.constructor.ConstructorError(
-                        None, None, "a key that is no text", key_node.start_mark
-                    )
-                key = str(key_node.value)
-                if key in found:
-                    line = key_node.start_mark.line + 1
-                    raise _KeyTwice(f"the key {key:.80} is there twice, again at line {line}")
-                found[key] = self.construct_object(value_node, deep=deep)
-            return found
-
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-    )
-    return Loader

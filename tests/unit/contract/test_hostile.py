@@ -72,6 +72,17 @@ def test_what_cant_be_read_says_where_and_why(text: str | bytes, code: str, said
     assert (error.code, said in error.message) == (code, True), error.message
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a: " + "[" * 100_000, "a: " + "{a: " * 50_000, "- " * 50_000, "? " * 50_000, "a: '" + "]" * 900 + "'\nb: " + "[" * 900,
+     "openapi: 3.1.0\n" + "".join(" " * depth + "a:\n" for depth in range(2_000))],
+)  # fmt: skip
+def test_yaml_that_would_end_the_process_is_refused(text: str) -> None:
+    started = time.process_time()
+    assert _refusal(text).code == "CONTRACT_TOO_DEEP"
+    assert time.process_time() - started < SECONDS
+
+
 def test_a_duplicate_key_is_found_by_its_pointer() -> None:
     assert _refusal('{"openapi": "3.1.0", "x": {"a": [{"b": 1, "b": 2}]}}').evidence == "f.yaml: /x/a/0/b"
 

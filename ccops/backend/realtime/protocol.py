@@ -21,6 +21,7 @@ PONG_WITHIN_S = settings.ws_pong_within_s
 # Frames of any kind: also pings, and pieces of a message that never ends, cost work and memory.
 FRAMES_A_SECOND = 200
 _FLUSH_S = 2.0
+_LISTEN_ON_S = 1.0
 
 
 class _Peer(ServerProtocol):
@@ -76,7 +77,7 @@ class SyncProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.stop_keepalive()
-        self.close_timer = self.loop.call_later(_FLUSH_S, self.transport.close)
+        self.close_timer = self.loop.call_later(_LISTEN_ON_S, self.transport.close)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send; a close does not wait for a peer that stopped reading."""

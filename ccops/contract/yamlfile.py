@@ -39,7 +39,8 @@ def _shallow(text: str, name: str) -> None:
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            what = f"nested deeper than {MAX_DEPTH} at line {event.start_mark.line + 1 if event.start_mark else 0}"
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            what = f"nested deeper than {MAX_DEPTH} at line {line}"
             raise bad("CONTRACT_TOO_DEEP", name, "", what)
 
 

@@ -1,0 +1,283 @@
+"""ccops kafka: how far consumers are behind, and the careful ways to move them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ccops.cli.kafkaoptions import (
+    AllTopicsOption,
+    AnyNameOption,
+    ApplyOption,
+    Around,
+    ClampOption,
+    ConfirmOption,
+    GroupOption,
+    NoSilenceOption,
+    PlanOption,
+    ReasonOption,
+    SilenceOption,
+    TimeoutOption,
+    TopicOption,
+    WaitOption,
+    opened,
+    working,
+)
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import app as new_app
+from ccops.core.output import Output
+
+app = new_app(
+    """See how far consumers are behind, and move their offsets with a plan, a snapshot and a way back.
+
+    ccops kafka lag --group cc.actions.clickhouse.dev
+    ccops kafka reset --group G --topic T --to-datetime 2026-11-22T09:00:00+09:00
+    ccops kafka restore SNAPSHOT --apply
+
+    Exit codes: 0 ok or only planned, 1 too much lag, 2 usage, 3 refused, 4 unreachable, 5 partial or undone.
+    """
+)
+topics = new_app(
+    """Hold the cluster's topics against the contract.
+
+    ccops kafka topics check
+
+    Exit codes: 0 as declared, 1 not, 2 usage, 4 unreachable.
+    """
+)
+naming = new_app(
+    """Hold names of topics and groups against the standard cc.<domain>.<purpose>.<env>.
+
+    ccops kafka naming check
+
+    Exit codes: 0 all right, 1 some are not, 4 unreachable.
+    """
+)
+app.add_typer(topics, name="topics")
+app.add_typer(naming, name="naming")
+
+
+@app.command()
+def lag(
+    group: GroupOption = None,
+    topic: TopicOption = None,
+    env: EnvOption = "dev",
+    isolation: Annotated[
+        str, typer.Option("--isolation", help="read_committed, or read_uncommitted: transactions count.")
+    ] = "read_committed",
+    fail_above: Annotated[
+        int | None, typer.Option("--fail-above", help="Exit 1 when a group is more behind.", min=0)
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second until Ctrl-C.")] = False,
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show how far groups are behind; no group named: all of them. Nothing is ever negative.
+
+    ccops kafka lag
+    ccops kafka lag --group cc.actions.clickhouse.dev --fail-above 1000
+    ccops kafka lag --watch -o json      one JSON object a line
+
+    Exit codes: 0 shown, 1 above --fail-above or an unknown group, 2 usage, 4 unreachable.
+    """
+    from ccops.cli.kafkalag import lag_now, watch_lag
+
+    profile = profile_of(env, project)
+    with opened(profile, timeout) as broker:
+        if watch:
+            watch_lag(broker, profile, group or (), topic or (), isolation, output, fail_above)
+        report = lag_now(broker, profile, group or (), topic or (), isolation, fail_above)
+    finish(report, output)
+
+
+@app.command()
+def groups(
+    env: EnvOption = "dev",
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the consumer groups with their state and members.
+
+    ccops kafka groups
+    ccops kafka groups -o json
+
+    Exit codes: 0 listed, 4 unreachable.
+    """
+    from ccops.cli.kafkaview import groups_report
+    from ccops.kafka.topics import every_group
+
+    profile = profile_of(env, project)
+    with opened(profile, timeout) as broker:
+        names = list(every_group(broker))
+        found = broker.describe(names)
+    finish(groups_report(profile, [found[name] for name in names]), output)
+
+
+@topics.command(name="check")
+def topics_check(
+    env: EnvOption = "dev",
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Hold every topic against the contract: is it there, with the partitions that were declared.
+
+    ccops kafka topics check
+    ccops kafka topics check --env staging -o json
+
+    Exit codes: 0 as declared, 1 missing or different, 2 no contract, 4 unreachable.
+    """
+    from ccops.cli.kafkaview import topics_report
+    from ccops.kafka.topics import check_topics
+
+    profile = profile_of(env, project)
+    with opened(profile, timeout) as broker:
+        verdicts = check_topics(broker, profile)
+    finish(topics_report(profile, verdicts), output)
+
+
+@topics.callback()
+def _topics() -> None:
+    """Hold topics against the contract (a group even while it has one command only)."""
+
+
+@naming.command(name="check")
+def naming_check(
+    env: EnvOption = "dev",
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Hold the name of every topic and group against cc.<domain>.<purpose>.<env>.
+
+    ccops kafka naming check
+
+    Exit codes: 0 all right, 1 some are not or nothing is there, 4 unreachable.
+    """
+    from ccops.cli.kafkaview import naming_report
+    from ccops.kafka.topics import check_names
+
+    profile = profile_of(env, project)
+    with opened(profile, timeout) as broker:
+        looked, wrong = check_names(broker, profile)
+    finish(naming_report(profile, looked, wrong), output)
+
+
+@naming.callback()
+def _naming() -> None:
+    """Hold names against the standard (a group even while it has one command only)."""
+
+
+@app.command()
+def reset(
+    group: GroupOption = None,
+    topic: TopicOption = None,
+    all_topics: AllTopicsOption = False,
+    to_datetime: Annotated[
+        str | None, typer.Option("--to-datetime", help="The first record at or after.")
+    ] = None,
+    by_duration: Annotated[
+        str | None, typer.Option("--by-duration", help="So long ago: 15m, 1h30m, 7d.")
+    ] = None,
+    to_earliest: Annotated[
+        bool, typer.Option("--to-earliest", help="The first record that is left.")
+    ] = False,
+    to_latest: Annotated[bool, typer.Option("--to-latest", help="The end: skip everything.")] = False,
+    to_offset: Annotated[
+        str | None, typer.Option("--to-offset", help="This offset in every partition.")
+    ] = None,
+    shift_by: Annotated[
+        str | None, typer.Option("--shift-by", help="So many records on, or back with -N.")
+    ] = None,
+    to_current: Annotated[
+        bool, typer.Option("--to-current", help="Where it stands; checks everything.")
+    ] = False,
+    from_file: Annotated[
+        Path | None, typer.Option("--from-file", help="CSV: topic,partition,offset.")
+    ] = None,
+    to_group: Annotated[str | None, typer.Option("--to-group", help="Where that other group stands.")] = None,
+    tz: Annotated[str, typer.Option("--tz", help="Zone of a time without an offset: Asia/Seoul.")] = "",
+    on_no_match: Annotated[
+        str, typer.Option("--on-no-match", help="fail, or end: no record at or after the time anywhere.")
+    ] = "fail",
+    allow_clamp: ClampOption = False,
+    create_group: Annotated[
+        bool, typer.Option("--create-group", help="The group may be new; else a typo stays a typo.")
+    ] = False,
+    any_name: AnyNameOption = False,
+    wait: WaitOption = "",
+    env: EnvOption = "dev",
+    plan: PlanOption = None,
+    apply: ApplyOption = False,
+    confirm: ConfirmOption = "",
+    reason: ReasonOption = "",
+    silence: SilenceOption = "15m",
+    no_silence: NoSilenceOption = False,
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Move a group's offsets: a plan first; with --apply a snapshot, a silence, one write, and a read-back.
+
+    ccops kafka reset --group cc.actions.clickhouse.dev --topic cc.actions.events.dev --by-duration 1h
+    ccops kafka reset --group G --topic T:0,2 --to-datetime 2026-11-22T09:00:00+09:00 --apply
+    ccops kafka reset --plan FILE --apply --confirm prod:G --reason "INC-42: rows lost in ClickHouse"
+
+    Exit codes: 0 done or only planned, 2 usage, 3 refused, 4 unreachable or unknown, 5 partial or undone.
+    """
+    from ccops.cli.kafkareset import Asked, reset_report
+    from ccops.kafka.plan import Allowed
+    from ccops.kafka.targets import Kind
+    from ccops.kafka.wishes import ends_on_no_match
+
+    targets: dict[Kind, str | int | bool | None] = {
+        Kind.DATETIME: to_datetime,
+        Kind.DURATION: by_duration,
+        Kind.EARLIEST: to_earliest,
+        Kind.LATEST: to_latest,
+        Kind.OFFSET: to_offset,
+        Kind.SHIFT: shift_by,
+        Kind.CURRENT: to_current,
+        Kind.FILE: str(from_file) if from_file else None,
+        Kind.GROUP: to_group,
+    }
+    allowed = Allowed(allow_clamp, ends_on_no_match(on_no_match), create_group, any_name)
+    asked = Asked(group or (), topic or (), all_topics, targets, tz, allowed, plan, apply, confirm)
+    around = Around(no_silence, silence, wait, reason, timeout)
+    with working(profile_of(env, project), output, around) as context:
+        report = reset_report(context, asked)
+    finish(report, output)
+
+
+@app.command()
+def restore(
+    snapshot: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help="A file that a reset wrote.")],
+    allow_clamp: ClampOption = False,
+    wait: WaitOption = "",
+    env: EnvOption = "dev",
+    apply: ApplyOption = False,
+    confirm: ConfirmOption = "",
+    reason: ReasonOption = "",
+    silence: SilenceOption = "15m",
+    no_silence: NoSilenceOption = False,
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Put a group back to where a snapshot saw it, as carefully as a reset.
+
+    ccops kafka restore .ccops/dev/kafka/snapshots/reset-20261123T025200Z-ab12cd.json
+    ccops kafka restore FILE --apply
+
+    Exit codes: 0 done or only planned, 2 no snapshot, 3 refused, 4 unreachable or unknown, 5 partial.
+    """
+    from ccops.cli.kafkareset import restore_report
+
+    around = Around(no_silence, silence, wait, reason, timeout)
+    with working(profile_of(env, project), output, around) as context:
+        report = restore_report(context, snapshot, allow_clamp=allow_clamp, apply=apply, confirm=confirm)
+    finish(report, output)

@@ -1,0 +1,1 @@
+"""Consumer groups: their lag, and the careful ways to move them."""

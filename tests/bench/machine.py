@@ -8,6 +8,8 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,25 +49,36 @@ def timed(argv: Sequence[str], env: Mapping[str, str], timeout_s: float = 300) -
     """Run `argv` to its end, from before the fork to after the exit."""
     used = _children_cpu_s()
     began = time.perf_counter()
-    with subprocess.Popen(
-        argv,
-        env=dict(env),
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    # Errors go to a file: two pipes and a first line read on its own would lose what came with it.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+        subprocess.Popen(
+            argv,
+            env=dict(env),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
-        first = process.stdout.readline()
-        first_s = time.perf_counter() - began
+        watchdog = threading.Timer(timeout_s, process.kill)
+        watchdog.start()
         try:
-            out, err = process.communicate(timeout=timeout_s)
+            first = process.stdout.readline()
+            first_s = time.perf_counter() - began
+            rest = process.stdout.read()
+            process.wait()
         except BaseException:
             process.kill()
             raise
+        finally:
+            watchdog.cancel()
         seconds = time.perf_counter() - began
-    return Timed(process.returncode, first + out, err, seconds, _children_cpu_s() - used, first_s)
+        errors.seek(0)
+        said = errors.read()
+    return Timed(process.returncode, first + rest, said, seconds, _children_cpu_s() - used, first_s)
 
 
 def _children_cpu_s() -> float:

@@ -19,6 +19,7 @@ app = new_app(
     ccops smoke journey --up      start everything and walk a day in a user's life
     ccops smoke run lockout       one scenario by name or path
     ccops smoke race buy --n 300  many at one moment, then every invariant
+    ccops smoke ws                the realtime channel under reconnects
     ccops smoke trace TRACE_ID    one event's path through all systems
 
     Exit codes: 0 green, 1 an assertion failed, 2 usage, 3 refused, 4 unreachable or not evaluated, 130.
@@ -157,6 +158,34 @@ def race(
     finish(
         race_report(lambda: profile_of(env, project), chosen, options, prepare, report or (), output), output
     )
+
+
+@app.command()
+def ws(
+    env: EnvOption = "dev",
+    reconnects: Annotated[int, typer.Option("--reconnects", help="Cut it this often.", min=0)] = 20,
+    duration: Annotated[str, typer.Option("--duration", help="How long to act.")] = "10s",
+    rate: Annotated[float, typer.Option("--rate", help="Acts a second.", min=0.1, max=1000)] = 10.0,
+    max_p95_ms: Annotated[
+        float | None, typer.Option("--max-p95-ms", help="Fail above this act-to-frame p95.", min=1)
+    ] = None,
+    confirm: Annotated[str, typer.Option("--confirm", help="ENV:ws, on a protected profile.")] = "",
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Act and listen, cut the socket at random moments, resume: every act once, in order, in time.
+
+    ccops smoke ws --reconnects 100 --duration 30s
+    ccops smoke ws --max-p95-ms 500 -o json
+    CCOPS_WS_TOKEN=... ccops smoke ws      as that user; without it a new one signs up
+
+    Exit codes: 0 green, 1 a gap, a duplicate, an act unseen or too slow, 2 usage, 3 refused, 4 unreachable.
+    """
+    from ccops.cli.wsview import seconds, ws_report
+    from ccops.smoke.wscheck import Wanted
+
+    wanted = Wanted(reconnects, seconds("--duration", duration), rate, max_p95_ms, confirm=confirm)
+    finish(ws_report(profile_of(env, project), wanted), output)
 
 
 @app.command(name="list")

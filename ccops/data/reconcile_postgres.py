@@ -18,7 +18,8 @@ _MS = "floor(extract(epoch FROM {0}.created_at) * 1000)::bigint"
 _OUTBOX = f"""
 SELECT uuid_send(o.event_id), {_MS.format("o")},
        CASE WHEN o.kafka_acked_at IS NULL THEN {State.PENDING:d}
-            WHEN o.kafka_offset < coalesce((%(lows)s::bigint[])[o.kafka_partition + 1], 0)
+            WHEN o.kafka_offset >= 0
+             AND o.kafka_offset < coalesce((%(lows)s::bigint[])[o.kafka_partition + 1], 0)
             THEN {State.EXPIRED:d}
             ELSE {State.ACKED:d} END,
        CASE %(by)s WHEN '' THEN NULL WHEN 'type' THEN o.type ELSE o.payload->>%(by)s END

@@ -212,6 +212,25 @@ def test_the_command_plans_a_repair_and_the_relay_carries_it_out(stack: Stack) -
     assert (passed.code, data["verdict"], data["lost"]) == (0, "PASS", 0), passed.out
 
 
+def test_a_broker_that_acknowledges_and_keeps_nothing_is_found(stack: Stack) -> None:
+    """The planted fault `kafka`: acknowledged records that are not there; sent again by a healthy worker."""
+    since = datetime.now(UTC).isoformat()
+    look = ("data", "reconcile", "--since", since, "--settle", "0", "--topic", "actions.events")
+    assert stack.ccops("restart", "worker", "--set", "FAULT=kafka").code == 0
+    try:
+        stack.ccops("smoke", "ws", "--duration", "1s", "--reconnects", "0")
+        failed = stack.ccops(*look, "-o", "json")
+    finally:
+        assert stack.ccops("restart", "worker").code == 0
+    topic = json.loads(failed.out)["data"]["topics"][0]
+    assert (failed.code, topic["verdict"]) == (1, "FAIL"), failed.out
+    assert topic["lost"] == topic["events"] == topic["missing_kafka"] > 3
+
+    mended = stack.ccops(*look, "--repair", "--apply")
+    assert mended.code == 0, mended.out + mended.err
+    assert stack.ccops(*look).code == 0
+
+
 def test_a_window_without_a_zone_is_a_usage_error(stack: Stack) -> None:
     ran = stack.ccops("data", "reconcile", "--since", "2026-11-23T00:00:00")
     assert (ran.code, "WINDOW_INVALID" in ran.err) == (2, True)

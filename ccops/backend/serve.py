@@ -23,10 +23,8 @@ def main() -> int:
     except rules.RulesInvalid as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    server: uvicorn.Server
     if settings.listen_fd:
-        server = draining.DrainingServer(_config(draining.SharedSyncProtocol))
-        server.run(sockets=draining.sockets())
+        server = draining.serve(_config(draining.SharedSyncProtocol))
     else:
         server = uvicorn.Server(_config(SyncProtocol))
         server.run()

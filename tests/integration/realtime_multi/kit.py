@@ -196,18 +196,21 @@ class Scraper:
     """Scrapes, and remembers which counter was lower than in the scrape before, or gone."""
 
     several: Several
-    seen: int = 0
+    unanswered: int = 0
     fallen: list[str] = field(default_factory=list)
     _last: dict[str, float] = field(default_factory=dict)
 
     def scrape(self) -> None:
+        try:
+            samples = self.several.samples()
+        except httpx.TransportError:
+            self.unanswered += 1
+            return
         now = {
-            series: value
-            for series, value in self.several.samples().items()
-            if series.partition("{")[0].endswith(ADDS_UP)
+            series: value for series, value in samples.items() if series.partition("{")[0].endswith(ADDS_UP)
         }
         self.fallen += [series for series, value in self._last.items() if now.get(series, -1) < value]
-        self._last, self.seen = now, self.seen + len(now)
+        self._last = now
 
 
 def signup(several: Several) -> Player:

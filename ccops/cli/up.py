@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 app = new_app("Start the stack on this machine and wait until it is ready.")
 
 
+class Kafka(StrEnum):
+    """Which broker to run."""
+
+    NOIDA = "noida"
+    APACHE = "apache"
+    AUTO = "auto"
+
+
 class Seed(StrEnum):
     """Which data a new database begins with."""
 
@@ -41,6 +49,14 @@ def up(
             "--backend-workers", help="Backend processes behind one port.", show_default="profile, or 1"
         ),
     ] = None,
+    kafka: Annotated[
+        Kafka | None,
+        typer.Option(
+            "--kafka",
+            help="Emulation, real Kafka (Java 17+), or what is quick.",
+            show_default="profile, or noida",
+        ),
+    ] = None,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -49,6 +65,7 @@ def up(
     ccops up              everything
     ccops up postgres redis
     ccops up --backend-workers 2
+    ccops up --kafka apache      jars through Maven, once
 
     Exit codes: 0 ready, 2 usage, 3 refused (a taken port names its owner), 4 a service is not ready.
     """
@@ -62,7 +79,8 @@ def up(
 
     profile = profile_of(env, project)
     progress = Progress(stream)
-    state = engine.up(profile, services or (), seed.value, progress, wait_timeout, backend_workers)
+    provider = kafka.value if kafka else None
+    state = engine.up(profile, services or (), seed.value, progress, wait_timeout, backend_workers, provider)
     finish(_report(state, progress, time.monotonic() - began), output)
 
 

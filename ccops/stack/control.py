@@ -26,7 +26,7 @@ _ORPHAN_GRACE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Progress of `up`: `starting`, `already`, `waiting` for another up, or one `service` that settled."""
+    """Progress of `up`: `starting`, `already`, `waiting` for another, a `said` line, a settled `service`."""
 
     kind: str
     service: ServiceState | None = None

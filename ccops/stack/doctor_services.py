@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ccops.core.errors import Refused
 from ccops.core.profile import Profile
-from ccops.stack.finding import Finding, Question, fail, good, skip, warn
+from ccops.stack.finding import Finding, Level, Question, fail, good, skip, warn
 from ccops.stack.paths import StateDir
 from ccops.stack.ports import NAMES, fixed_port, is_free, owner_of
 from ccops.stack.process import LAUNCHER
-from ccops.stack.services import postgres, prometheus, table
+from ccops.stack.services import kafka_choice, kafka_jars, postgres, prometheus, table
 from ccops.stack.services.kafka import PROVIDERS
 from ccops.stack.services.pythonenv import base_env
 from ccops.stack.services.wheels import PIP_LINE, binary, package_dir
@@ -72,9 +73,36 @@ def redis_binary(_: Profile) -> Finding:
 
 def kafka_binary(profile: Profile) -> Finding:
     """Run the broker's binary, and say what the emulation does not do."""
-    chosen = profile.get("CCOPS_KAFKA_PROVIDER", "noida")
-    if chosen not in PROVIDERS:
-        return fail(f"CCOPS_KAFKA_PROVIDER={chosen}", f"use one of: {', '.join(PROVIDERS)}")
+    chosen = profile.get(kafka_choice.KEY, "noida")
+    if chosen not in kafka_choice.NAMES:
+        return fail(f"{kafka_choice.KEY}={chosen}", f"use one of: {', '.join(kafka_choice.NAMES)}")
+    reason = ""
+    if chosen == "auto":
+        chosen, reason = kafka_choice.automatic()
+    else:
+        chosen = kafka_choice.of(profile)
+    said = _apache() if chosen == "apache" else _noida()
+    if said.level is not Level.PASS:
+        return said
+    gaps = "; ".join(PROVIDERS[chosen].gaps)
+    return good(f"{chosen}{f' ({reason})' if reason else ''}: {said.text}; gaps: {gaps}")
+
+
+def _apache() -> Finding:
+    """Look for Java and for the pinned jars; nothing is fetched."""
+    try:
+        found = kafka_jars.java()
+    except Refused as err:
+        return fail(err.message, err.next_step)
+    jars = kafka_jars.folder()
+    if not jars.is_dir():
+        return warn(f"{found}, no jars yet", "ccops up --kafka apache    fetches them through Maven")
+    if bad := kafka_jars.wrong(jars):
+        return warn(f"{jars}: {bad[0]}", "ccops up --kafka apache    fetches them again")
+    return good(f"Apache Kafka {kafka_jars.version()}, {len(kafka_jars.pins())} jars as pinned, {found}")
+
+
+def _noida() -> Finding:
     program = binary(package_dir("noida_db", "the Kafka broker") / "noida-db", "noida-db")
     return _binary_finding("noida-db", _run([program, "version"]))
 

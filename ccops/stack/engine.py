@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from ccops.core.errors import Refused, Unreachable
 from ccops.core.profile import Profile
@@ -25,7 +26,7 @@ from ccops.stack.failures import not_ready
 from ccops.stack.members import check_count, expand, kind_of, members, wanted_count
 from ccops.stack.paths import StateDir
 from ccops.stack.request import Action, Request, submit
-from ccops.stack.services import table
+from ccops.stack.services import kafka_choice, table
 from ccops.stack.services.graph import check_names, with_needs
 from ccops.stack.services.postgres import check_version
 from ccops.stack.settings import check_overrides, check_profile
@@ -45,10 +46,12 @@ def up(
     on_event: OnEvent = lambda _: None,
     wait_timeout_s: float = 120.0,
     backend_workers: int | None = None,
+    kafka: str | None = None,
 ) -> StackState:
     """Start `services` with what they need (none named: all) and wait until they are ready.
 
-    `backend_workers` is the number of backend processes behind one port (none: what the profile says).
+    `backend_workers` is the number of backend processes behind one port, `kafka` the provider of the
+    broker (none: what the profile says).
 
     Raises Refused before anything is changed, Unreachable when a service does not become ready. On
     KeyboardInterrupt everything that this call started is stopped again.
@@ -64,6 +67,13 @@ def up(
         check_count(before, names)
         good = [name for name, item in before.services.items() if item.phase in _RUNNING] if before else []
         starting = [name for name in names if name not in good]
+        warm = state_dir.data("kafka-apache").is_dir()
+        if "kafka" in names:
+            known = before is not None and "kafka" in before.services
+            say = partial(Event, "said", None)
+            kafka_choice.settle(
+                profile, kafka, "kafka" not in starting, known, lambda text: on_event(say(text))
+            )
         request, absent = _preflight(profile, state_dir, before, starting, names, asked, seed)
         if before is not None and set(starting) <= absent:
             on_event(Event("already"))
@@ -79,6 +89,8 @@ def up(
         except KeyboardInterrupt:
             _undo(profile, before, starting)
             raise
+    if "kafka" in starting:
+        kafka_choice.measure(state_dir, done.services["kafka"].ready_s, warm)
     failed = [done.services[name] for name in names if not done.services[name].good]
     if failed:
         raise not_ready(state_dir, failed, len(names))
@@ -225,6 +237,8 @@ def _preflight(
     held = {name for name, item in before.services.items() if item.pid} if before else set()
     held |= {kind_of(name) for name in held}  # the supervisor itself holds the port of several processes
     wanted = {name for member in starting for name in (member, kind_of(member))}
+    if "kafka" in wanted - held:
+        wanted.add("kafka_controller")
     ports.plan_ports(profile, wanted - held)
     request = Request(Action.START, names, choices_of(profile, seed))
     built = table.build(site_of(state_dir, request.choices), names)

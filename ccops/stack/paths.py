@@ -34,6 +34,10 @@ class StateDir:
         return self.root / "ports.json"
 
     @property
+    def kafka(self) -> Path:
+        return self.root / "kafka-provider.json"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

@@ -14,7 +14,7 @@ from ccops.stack.members import number_of
 from ccops.stack.paths import StateDir, read_json, write_private
 from ccops.stack.service import HOST
 
-NAMES = ("postgres", "redis", "kafka", "clickhouse", "backend", "worker", "prometheus")
+NAMES = ("postgres", "redis", "kafka", "kafka_controller", "clickhouse", "backend", "worker", "prometheus")
 # Below the range the kernel takes for outgoing connections: a port of a service that is down for a
 # second can't be taken by somebody's client.
 _RANGE = range(20000, 32000)

@@ -20,6 +20,7 @@ TOOL_KEYS = frozenset(
         *("BACKEND_URL", "WORKER_URL", "DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP"),
         *("CLICKHOUSE_URL", "PROMETHEUS_URL", "ADMIN_SITE_ID", "ADMIN_PASSWORD", "WEBHOOK_SECRET"),
         *(f"PORT_{name.upper()}" for name in NEEDS),
+        "PORT_KAFKA_CONTROLLER",
     )
 )
 _FREE = ("ALERT_", "SLO_")

@@ -8,6 +8,7 @@ from ccops.stack.paths import StateDir
 from ccops.stack.ports import known_ports
 from ccops.stack.request import Choices
 from ccops.stack.service import Site
+from ccops.stack.services import kafka_choice
 
 
 def choices_of(profile: Profile, seed: str = "demo") -> Choices:
@@ -17,7 +18,7 @@ def choices_of(profile: Profile, seed: str = "demo") -> Choices:
         settings=profile.backend_settings(),
         protected=profile.protected,
         seed=seed,
-        kafka_provider=profile.get("CCOPS_KAFKA_PROVIDER", "noida"),
+        kafka_provider=kafka_choice.of(profile),
         root_mode=profile.get("CCOPS_ROOT_MODE", "auto"),
     )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ccops.core.errors import UsageError
 from ccops.stack.paths import StateDir
 from ccops.stack.probes import KafkaProbe
 from ccops.stack.service import HOST, Service, Site
+from ccops.stack.services import kafka_choice
+from ccops.stack.services.kafka_apache import ApacheProvider
 from ccops.stack.services.wheels import binary, package_dir
 
 
@@ -59,20 +60,13 @@ class NoidaProvider:
         )
 
 
-PROVIDERS: dict[str, KafkaProvider] = {"noida": NoidaProvider()}
+PROVIDERS: dict[str, KafkaProvider] = {"noida": NoidaProvider(), "apache": ApacheProvider()}
 
 
 def provider(site: Site) -> KafkaProvider:
     """Return the provider the profile chose. Raises UsageError for an unknown name."""
-    found = PROVIDERS.get(site.kafka_provider)
-    if found is None:
-        raise UsageError(
-            "KAFKA_PROVIDER_UNKNOWN",
-            f"there is no Kafka provider {site.kafka_provider!r}",
-            evidence=f"known: {', '.join(PROVIDERS)}",
-            next_step="correct CCOPS_KAFKA_PROVIDER, or leave it out",
-        )
-    return found
+    kafka_choice.check(site.kafka_provider)
+    return PROVIDERS.get(site.kafka_provider, PROVIDERS["noida"])
 
 
 def build(site: Site) -> Service:

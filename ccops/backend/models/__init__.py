@@ -1,6 +1,6 @@
 """Tables as SQLAlchemy metadata, for Alembic alone: no query is built from them."""
 
-from ccops.backend.models import audit, crash, economy, offers, outbox, play, users
+from ccops.backend.models import audit, crash, economy, offers, ops, outbox, play, users
 from ccops.backend.models.base import metadata
 
-__all__ = ["audit", "crash", "economy", "metadata", "offers", "outbox", "play", "users"]
+__all__ = ["audit", "crash", "economy", "metadata", "offers", "ops", "outbox", "play", "users"]

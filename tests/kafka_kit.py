@@ -1,0 +1,91 @@
+"""Brokers for tests, one of each provider, and the small things every test of a broker needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ccops.core.errors import Refused
+from ccops.core.profile import Profile, Project, load_profile
+from ccops.stack.services import kafka_jars
+from tests.conftest import ROOT, Ran, run_ccops
+
+PROVIDERS = ("noida", "apache")
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker that `ccops up kafka` started, in a home of its own."""
+
+    provider: str
+    bootstrap: str
+    home: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        cache = {key: os.environ[key] for key in ("CCOPS_CACHE",) if key in os.environ}
+        return {"CCOPS_HOME": str(self.home), **cache}
+
+    def ccops(self, *args: str, timeout: float = 120) -> Ran:
+        """Run the command line against this broker."""
+        return run_ccops(*args, env=self.env, timeout=timeout)
+
+    def profile(self) -> Profile:
+        return load_profile("dev", Project(ROOT, self.home), self.env)
+
+    def pid(self) -> int:
+        """Return the pid of the broker now."""
+        from ccops.stack import engine
+
+        state = engine.state(self.profile())
+        assert state is not None
+        return state.services["kafka"].pid
+
+
+def need(provider: str) -> None:
+    """Skip, naming the packages, where `provider` can't run; CI makes that a failure."""
+    if provider != "apache":
+        return
+    try:
+        kafka_jars.java()
+    except Refused as err:
+        pytest.skip(f"{err.message}: {kafka_jars.JAVA_LINE}")
+    if shutil.which("mvn") is None and not kafka_jars.folder().is_dir():
+        pytest.skip(f"no jars of Apache Kafka and no Maven: {kafka_jars.MAVEN_LINE}")
+
+
+@contextmanager
+def running_broker(provider: str, home: Path) -> Iterator[Broker]:
+    """The broker of `provider` alone, stopped at the end whatever happened."""
+    need(provider)
+    made = Broker(provider, "", home)
+    up = made.ccops("up", "kafka", "--kafka", provider, timeout=600)
+    try:
+        assert up.code == 0, up.out + up.err
+        yield Broker(provider, made.profile().get("CCOPS_KAFKA_BOOTSTRAP"), home)
+    finally:
+        down = made.ccops("down")
+    assert down.code == 0, down.out + down.err
+
+
+def fresh(stem: str) -> str:
+    """Return a name nobody else uses, in the form that our naming rule wants: cc.<domain>.<purpose>.dev."""
+    return f"cc.{stem}.t{uuid.uuid4().hex[:10]}.dev"
+
+
+def until(condition: Callable[[], object], timeout_s: float = 20.0, pause_s: float = 0.05) -> bool:
+    """Return whether `condition` became true in time."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause_s)
+    return True

@@ -21,7 +21,7 @@ _CONNECT_S = 3
 # takes longer goes on over there, and its repeat with the same token adds nothing.
 _ANSWER_S = 8
 # Server errors that blame the data: the same bytes will never do. Everything else may pass with time.
-_DATA_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 376, 467})
+_DATA_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 376, 467, 469})
 
 
 class StoreDown(Exception):

@@ -55,6 +55,8 @@ class Pump:
         # ClickHouse first: without it there is no point in joining the group.
         store = connect()
         try:
+            # Who subscribes to a topic that is not there yet hears of it minutes after it was made.
+            kafka_client.ensure_topics(kafka_client.admin(self._on_error))
             consumer = kafka_client.consumer(self._domain.group, self._on_error)
             try:
                 consumer.subscribe(list(self._tables))

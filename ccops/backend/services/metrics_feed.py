@@ -97,11 +97,14 @@ class Feed:
         new = await (global_metrics.since(self._last) if self._last else global_metrics.latest())
         for sample in new:
             self._last = sample.id
-            for queue in list(self._queues):
-                if queue.full():
-                    self._drop(queue)
-                else:
-                    queue.put_nowait(sample)
+            self._give(sample)
+
+    def _give(self, sample: Sample) -> None:
+        for queue in list(self._queues):
+            if queue.full():
+                self._drop(queue)
+            else:
+                queue.put_nowait(sample)
 
     def _drop(self, queue: _Queue) -> None:
         """Make this client's stream end at once, whatever waits in its queue."""

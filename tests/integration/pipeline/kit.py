@@ -79,6 +79,13 @@ class Stores:
         answer.raise_for_status()
         return [json.loads(line) for line in answer.text.splitlines()]
 
+    def clickhouse_run(self, statement: str) -> None:
+        """Run what is no question."""
+        url = httpx.URL(self.url("CLICKHOUSE_URL"))
+        target = url.copy_with(path="/", username=None, password=None)
+        headers = {"X-ClickHouse-User": url.username, "X-ClickHouse-Key": url.password}
+        httpx.post(target, headers=headers, content=statement, timeout=20).raise_for_status()
+
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.url("REDIS_URL"), decode_responses=True)
 

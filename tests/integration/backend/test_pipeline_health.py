@@ -1,0 +1,220 @@
+"""Health of broker, ClickHouse and ingester, and the figures of the service, once and as a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from ccops.stack import engine
+from tests.backends import Process, running
+
+FEW = "import ccops.backend.services.metrics_feed as m; m.CLIENTS = 2"
+PIPELINE = ("worker", "kafka", "clickhouse")
+# What `httpx` allows a whole answer: the limits inside are shorter, and nothing may hang.
+SOON_S = 4
+
+
+@pytest.fixture(scope="module")
+def pipeline(backend) -> Iterator[None]:
+    """Kafka, ClickHouse and a worker beside the backend, for the tests of this file."""
+    engine.up(backend.load(), ("worker",))
+    try:
+        yield
+    finally:
+        engine.down(backend.load(), PIPELINE)
+
+
+@pytest.fixture(scope="module")
+def other(backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A second backend process, which has room for two streams. The last test stops it."""
+    with running(backend.load(), tmp_path_factory.mktemp("other"), patch=FEW) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def frozen(backend, service: str) -> Iterator[None]:
+    pid = engine.pid_of(backend.load(), service)
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def ask(http: httpx.Client, what: str) -> httpx.Response:
+    return http.get(f"/api/{what}/health", timeout=SOON_S)
+
+
+def test_without_broker_and_clickhouse_both_say_so_at_once(http: httpx.Client) -> None:
+    for what, part in (("kafka", "broker"), ("olap", "clickhouse")):
+        answer = ask(http, what)
+        body = answer.json()
+        assert (answer.status_code, body["status"], body["ingester"]) == (503, "unavailable", "silent")
+        assert body[part] != "ok"
+
+
+def test_with_everything_there_each_group_and_table_is_named(pipeline, http, account, until) -> None:
+    until(lambda: ask(http, "kafka").status_code == 200)
+    assert account().post("/api/actions", {"action_type": "LOGIN"}).status_code == 201
+    groups = {one["group"]: one for one in ask(http, "kafka").json()["groups"]}
+
+    assert set(groups) == {
+        f"cc.{n}.clickhouse.dev" for n in ("actions", "games", "economy", "shop", "players")
+    }
+    assert {name: one["assigned"] for name, one in groups.items()} == {
+        name: 18 if "players" in name else 6 for name in groups
+    }
+    until(lambda: _table(http, "events")["last_insert_age_s"] is not None)
+    assert _table(http, "events")["lag_s"] < 10
+    assert len(ask(http, "olap").json()["tables"]) == 7
+
+
+def _table(http: httpx.Client, name: str) -> dict:
+    answer = ask(http, "olap")
+    assert answer.status_code == 200, answer.text
+    return next(one for one in answer.json()["tables"] if one["table"] == name)
+
+
+def test_what_hangs_is_unavailable_and_holds_nobody(pipeline, backend, http, account, until) -> None:
+    user, asked = account(), [("kafka", "broker"), ("olap", "clickhouse")] * 10
+    with frozen(backend, "kafka"), frozen(backend, "clickhouse"):
+        started = time.monotonic()
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda one: (one[1], ask(http, one[0])), asked))
+        assert time.monotonic() - started < SOON_S
+        assert {(answer.status_code, answer.json()[part]) for part, answer in answers} == {
+            (503, "TimeoutError")
+        }
+        assert user.get("/api/metrics/global").json()["recent"] is None
+    until(lambda: all(ask(http, what).status_code == 200 for what, _ in asked[:2]))
+
+
+def test_a_worker_that_is_gone_falls_silent(pipeline, backend, http, until) -> None:
+    until(lambda: ask(http, "olap").status_code == 200)
+    engine.down(backend.load(), ("worker",))
+    try:
+        until(lambda: ask(http, "kafka").status_code == 503)
+        assert ask(http, "kafka").json()["broker"] == ask(http, "olap").json()["clickhouse"] == "ok"
+        assert ask(http, "olap").json()["ingester"] == "silent"
+    finally:
+        engine.up(backend.load(), ("worker",))
+
+
+def test_the_figures_are_what_the_stores_hold(pipeline, account, sql, until) -> None:
+    user = account(adult=True)
+    for _ in range(3):
+        assert user.post("/api/games/slot/spin", {"bet": 10}).status_code == 200
+    assert user.post("/api/actions", {"action_type": "LOGIN"}).status_code == 201
+
+    def agree() -> bool:
+        found = user.get("/api/metrics/global").json()
+        (played,) = sql("SELECT sum(plays)::int AS n, sum(wagered)::int AS w FROM game_stats")
+        recent = found["recent"] or {"active_users_5m": 0, "rounds_1h": 0}
+        return (
+            (found["rounds"], found["wagered"]) == (played["n"], played["w"])
+            and recent["active_users_5m"] >= 1
+            and recent["rounds_1h"] >= 3
+        )
+
+    until(agree)
+
+
+def test_the_figures_are_counted_once_for_everybody(account, burst, cache) -> None:
+    user = account()
+    time.sleep(2.1)
+    before = cache.xlen("metrics:stream")
+    answers = burst(30, lambda _: user.get("/api/metrics/global"))
+    assert {one.status_code for one in answers} == {200}
+    assert cache.xlen("metrics:stream") - before == 1
+    assert len({one.content for one in answers}) == 1
+
+
+Stream = Callable[..., contextlib.AbstractContextManager[tuple[httpx.Response, Iterator[dict]]]]
+
+
+def _events(answer: httpx.Response) -> Iterator[dict]:
+    event: dict = {}
+    for line in answer.iter_lines():
+        name, _, value = line.partition(": ")
+        if line:
+            event[name] = value
+        elif "data" in event:
+            yield {"id": event["id"], "event": event["event"], **json.loads(event["data"])}
+            event = {}
+
+
+@pytest.fixture
+def stream(http: httpx.Client, account) -> Stream:
+    """Open the event stream of a user."""
+    user = account()
+
+    @contextlib.contextmanager
+    def opened(url: str = "", **headers: str) -> Iterator[tuple[httpx.Response, Iterator[dict]]]:
+        base = url or str(http.base_url)
+        given = user.auth | {name.replace("_", "-"): value for name, value in headers.items()}
+        with (
+            httpx.Client(base_url=base, timeout=10, trust_env=False) as client,
+            client.stream("GET", "/api/metrics/stream", headers=given) as answer,
+        ):
+            yield answer, _events(answer)
+
+    return opened
+
+
+def test_a_stream_goes_on_where_it_ended_also_at_another_process(other: Process, stream: Stream) -> None:
+    with stream() as (answer, steady):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        with stream(url=other.url) as (_, mine):
+            left = next(mine)
+        wanted = [next(steady)]
+        while len([one for one in wanted if one["id"] > left["id"]]) < 1:
+            wanted.append(next(steady))
+        missed = [one for one in wanted if one["id"] > left["id"]]
+        with stream(url=other.url, Last_Event_ID=left["id"]) as (_, again):
+            got = [next(again) for _ in missed]
+    assert got == missed
+    assert [one["id"] for one in wanted] == sorted({one["id"] for one in wanted})
+
+
+@pytest.mark.parametrize("last", ["nonsense", "99999999999999999999-0", "1-1-1", "-"])
+def test_an_id_that_was_never_ours_starts_the_stream_anew(stream: Stream, last: str) -> None:
+    with stream(Last_Event_ID=last) as (answer, events):
+        assert answer.status_code == 200
+        assert next(events)["event"] == "metrics"
+
+
+def test_too_many_streams_are_refused_and_a_closed_one_makes_room(
+    other: Process, stream: Stream, account, code_of, until
+) -> None:
+    user = account()
+    with stream(other.url) as (_, first), stream(other.url) as (_, second):
+        assert next(first)["event"] == next(second)["event"] == "metrics"
+        refused = user.http.get(f"{other.url}/api/metrics/stream", headers=user.auth)
+        assert (refused.status_code, code_of(refused)) == (429, "TOO_MANY_STREAMS")
+        assert refused.headers["Retry-After"]
+
+    def room() -> bool:
+        with stream(other.url) as (answer, _):
+            return answer.status_code == 200
+
+    until(room)
+
+
+def test_a_server_that_stops_ends_its_streams_first(other: Process, stream: Stream) -> None:
+    with stream(other.url) as (_, events):
+        next(events)
+        started = time.monotonic()
+        other.process.terminate()
+        assert sum(1 for _ in events) <= 1  # it ends as an answer ends: no broken connection
+        assert other.process.wait(5) in {0, -signal.SIGTERM}
+        assert time.monotonic() - started < 4  # without us the server would wait for five
+        assert "ERROR" not in other.log.read_text()

@@ -17,7 +17,7 @@ log = logging.getLogger("ccops.backend.draining")
 
 # A connection that was accepted a moment ago has sent its request by then, and whoever keeps a connection
 # busy was told to leave it.
-DRAIN_S = 0.4
+DRAIN_S = 0.5
 _TURN_S = 0.001
 _LEAVE = (b"connection", b"close")
 

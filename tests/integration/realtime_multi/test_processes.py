@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -105,6 +108,24 @@ def test_a_rolling_restart_refuses_and_breaks_no_request(
     for client in kept:
         client.close()
     print(f"{visits.times} fresh connections, {len(done)} writes, none refused")
+
+
+def test_a_process_that_ends_answers_for_a_while_and_sends_its_clients_away(several: Several) -> None:
+    before = several.pid(1)
+    assert before
+    with httpx.Client(base_url=several.alone(1), trust_env=False, timeout=10) as http:
+        first = http.get("/health")
+        os.kill(before, signal.SIGTERM)
+        time.sleep(0.2)
+
+        last = http.get("/health")
+
+        with pytest.raises(httpx.ConnectError):
+            http.get("/health")
+    until(lambda: several.pid(1) not in {None, before} and several.ready(1))
+
+    assert [first.headers.get("connection"), last.headers.get("connection")] == [None, "close"]
+    assert last.status_code == 200
 
 
 @pytest.mark.slow

@@ -28,7 +28,6 @@ class Engine:
     effects: Effects
     opened: Callable[[str], Awaitable[None]] | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
-    _reported: dict[str, int] = field(default_factory=dict)
 
     async def step(self, step: Step, suffix: str = "", *, look: bool = True) -> None:
         """Run one step. Raises Aborted when its answer makes the rest of the scenario meaningless.
@@ -146,17 +145,13 @@ class Engine:
         )
 
     def _irregular(self, doing: Doing) -> list[AssertionDone]:
-        """Report holes and repeats in a feed's numbering as failures of the step in which they showed."""
+        """Report what is wrong with a feed's frames as failures of the step in which it showed."""
         found = []
         for name, watcher in self.session.systems.watchers.items():
             if not isinstance(watcher, WsWatcher):
                 continue
-            new = watcher.irregular[self._reported.get(name, 0) :]
-            self._reported[name] = len(watcher.irregular)
-            for one in new:
-                check = Check(
-                    "every frame once, in order", "no hole, no repeat in seq", brief(one.data), ok=False
-                )
+            for label, wanted, one in watcher.untold():
+                check = Check(label, wanted, brief(one.data), ok=False)
                 answer = Answer("ws", "", doing.started, 0.0, evidence=one.evidence)
                 found.append(self.session.say_check(doing, check, doing.step.place, answer, where=name))
         return found

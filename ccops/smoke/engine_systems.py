@@ -13,6 +13,7 @@ from ccops.clients.guard import address, password_of
 from ccops.clients.http import open_http
 from ccops.core.errors import Unreachable
 from ccops.core.profile import Profile
+from ccops.smoke.frames import frame_schemas
 from ccops.smoke.model import Scenario, Watch
 from ccops.smoke.probes.base import Probe
 from ccops.smoke.probes.clickhouse import ClickhouseProbe, open_clickhouse_probe
@@ -152,7 +153,8 @@ class Systems:
         """Declare a watcher; it is opened by `arm`."""
         watcher: Watcher
         if watch.kind == "ws":
-            watcher = WsWatcher(watch.name, self.targets.url("ws"), str(target))
+            schemas = frame_schemas(self.targets.profile, str(target))
+            watcher = WsWatcher(watch.name, self.targets.url("ws"), str(target), schemas)
         else:
             topics = target if isinstance(target, list | tuple) else [target]
             watcher = KafkaWatcher(watch.name, self.targets.url("kafka"), [str(topic) for topic in topics])

@@ -11,9 +11,12 @@ from ccops.smoke.engine_session import Session
 from ccops.smoke.events import AssertionDone, Noted, Verdict
 from ccops.smoke.expressions import render
 from ccops.smoke.model import Watch
+from ccops.smoke.probes.base import Observation, brief
 from ccops.smoke.watchers import Watcher
 from ccops.smoke.watchers_kafka import KafkaWatcher
-from ccops.smoke.watchers_ws import WsWatcher
+from ccops.smoke.watchers_ws import AS_PROMISED, IN_ORDER, WsWatcher
+
+_CONNECTED = "connected to the end"
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Watches:
         return str(render(watch.auth, self.session.scope) or "")
 
     def conclude(self) -> None:
-        """Say of every feed whether its numbering was whole, and of every lost watcher that it was lost."""
+        """Say of every feed whether its frames were right, and of every lost watcher that it was lost."""
         for watch in self.watches:
             watcher = self.session.systems.watchers.get(watch.name)
             if watcher is None:
@@ -58,14 +61,34 @@ class Watches:
                 self.session.emit(
                     Noted(self.session.scenario, "WATCHER_LOST", f"{watch.name}: {watcher.state}")
                 )
-            whole = isinstance(watcher, WsWatcher) and watcher.frames and not watcher.irregular
-            if lost or whole:
-                self._say(watch, watcher, lost)
+            if isinstance(watcher, WsWatcher):
+                self._say_frames(watch, watcher, lost=lost)
+            elif lost:
+                self._say(watch, watcher, Verdict.NOT_EVALUATED, ("watched to the end", _CONNECTED))
 
-    def _say(self, watch: Watch, watcher: Watcher, lost: bool) -> None:
+    def _say_frames(self, watch: Watch, watcher: WsWatcher, *, lost: bool) -> None:
+        """Say what no step has said: what came after the last one, and that all was well."""
+        for label, wanted, one in watcher.untold():
+            self._say(watch, watcher, Verdict.FAILED, (label, wanted), one)
+        broken = {label for label, _, _ in watcher.found()}
+        rules = (IN_ORDER, AS_PROMISED) if watcher.schemas else (IN_ORDER,)
+        for rule in rules:
+            if lost:
+                self._say(watch, watcher, Verdict.NOT_EVALUATED, rule)
+            elif watcher.frames and rule[0] not in broken:
+                self._say(watch, watcher, Verdict.PASSED, rule)
+
+    def _say(
+        self,
+        watch: Watch,
+        watcher: Watcher,
+        verdict: Verdict,
+        rule: tuple[str, str],
+        wrong: Observation | None = None,
+    ) -> None:
         places = [one.evidence for one in watcher.log if one.data.get("seq") is not None]
         span = f", {places[0]} to {places[-1]}" if places else ""
-        numbered = isinstance(watcher, WsWatcher)
+        lost = verdict is Verdict.NOT_EVALUATED
         self.session.emit(
             AssertionDone(
                 scenario=self.session.scenario,
@@ -73,14 +96,14 @@ class Watches:
                 step="",
                 system=watcher.system,
                 where=watch.name,
-                label="every frame once, in order" if numbered else "watched to the end",
+                label=rule[0],
                 place=watch.place,
-                wanted="no hole, no repeat in seq" if numbered else "connected to the end",
-                observed=f"{len(watcher.log)} seen{span}",
-                verdict=Verdict.NOT_EVALUATED if lost else Verdict.PASSED,
+                wanted=rule[1],
+                observed=brief(wrong.data) if wrong else f"{len(watcher.log)} seen{span}",
+                verdict=verdict,
                 elapsed_ms=0.0,
                 trace="",
-                evidence=places[-1] if places else "",
+                evidence=wrong.evidence if wrong else places[-1] if places else "",
                 reason=watcher.state if lost else "",
                 lost=lost,
             )

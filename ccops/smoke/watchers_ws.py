@@ -1,4 +1,4 @@
-"""Watch a WebSocket feed: every frame is kept, holes and repeats in `seq` become observations too."""
+"""Watch a WebSocket feed: every frame is kept; holes, repeats and breaches of the contract are noted too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import struct
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -14,13 +15,20 @@ from urllib.parse import urlencode
 
 from ccops.clients.guard import unreachable
 from ccops.clients.ws import open_ws, ws_url
-from ccops.smoke.probes.base import Observation
+from ccops.smoke.frames import FrameSchemas
+from ccops.smoke.probes.base import Observation, QueryFailed
 from ccops.smoke.watchers import Watcher
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 _ARM_SECONDS = 5.0
+_CLOSED_S = 10.0
+_NARROW = 4_096
+SCHEMA_BREACH = "watch_schema"
+IN_ORDER = ("every frame once, in order", "no hole, no repeat in seq")
+AS_PROMISED = ("every frame as the contract says", "no breach of its schema")
+_RULES = (IN_ORDER, AS_PROMISED)
 
 
 class Numbering:
@@ -51,9 +59,11 @@ class Numbering:
 class WsWatcher(Watcher):
     """One connection at a time; `reopen` resumes behind the last frame seen."""
 
-    def __init__(self, name: str, base_url: str, path: str) -> None:
+    def __init__(self, name: str, base_url: str, path: str, schemas: FrameSchemas | None = None) -> None:
         super().__init__(name, "ws")
         self._base, self._path = base_url, path
+        self.schemas = schemas
+        self._breaches: set[tuple[str, str]] = set()
         self.token: Callable[[], str] = str
         self._numbers: dict[object, Numbering] = {}
         self._last_user: object = None
@@ -61,8 +71,11 @@ class WsWatcher(Watcher):
         self._connection: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
+        self.ended: tuple[int, str] | None = None  # how the last connection ended: code and reason
         self.frames = 0
+        # What is wrong with the frames, and how much of it somebody has reported.
         self.irregular: list[Observation] = []
+        self.reported = 0
 
     async def open(self, token: str = "", *, resume: bool = False) -> None:
         """Connect and wait for the first frame; without `token` the feed's own is asked for, as it is now.
@@ -76,7 +89,7 @@ class WsWatcher(Watcher):
         token = token or self.token()
         url = ws_url(self._base, self._path + self._resume_query(resume))
         protocols = ["cc.v1", f"bearer.{token}"] if token else []
-        self._stack, self._greeted = AsyncExitStack(), asyncio.Event()
+        self._stack, self._greeted, self.ended = AsyncExitStack(), asyncio.Event(), None
         self._connection = await self._stack.enter_async_context(open_ws(url, subprotocols=protocols))
         self.become("armed")
         self._reader = asyncio.create_task(self._read(self._connection))
@@ -114,6 +127,34 @@ class WsWatcher(Watcher):
         except Exception as error:  # noqa: BLE001 - whatever the library says, the feed is gone
             raise unreachable("ws", self._base, error) from None
 
+    def stall(self) -> None:
+        """Stop reading from the network, as a client on a dead line does; `read_on` undoes it.
+
+        Raises Unreachable when not connected.
+        """
+        if self._connection is None:
+            raise unreachable("ws", self._base, ConnectionError(f"feed {self.name} is {self.state}"))
+        transport = self._connection.transport
+        raw = transport.get_extra_info("socket")
+        if raw is not None:  # else the kernel takes megabytes for us
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW)
+        transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again after `stall`."""
+        if self._connection is not None:
+            self._connection.transport.resume_reading()
+
+    async def closed(self) -> tuple[int, str]:
+        """Wait until the server has ended the connection; return code and reason. Raises QueryFailed."""
+        self.read_on()  # who does not read never learns why
+        end = time.monotonic() + _CLOSED_S
+        while self.ended is None and (left := end - time.monotonic()) > 0:
+            await self.wait(left)
+        if self.ended is None:
+            raise QueryFailed(f"feed {self.name} is still open after {_CLOSED_S:g} s")
+        return self.ended
+
     async def close(self) -> None:
         """Close the connection for good."""
         await self.drop("close")
@@ -135,6 +176,7 @@ class WsWatcher(Watcher):
             said = f"the connection broke ({type(error).__name__}: {error})"
         if self._connection is connection:
             self._connection = None
+            self.ended = (connection.close_code or 1006, connection.close_reason or "")
             self.become(said)
             self._greeted.set()
 
@@ -149,8 +191,29 @@ class WsWatcher(Watcher):
         seq, epoch = frame.get("seq"), frame.get("epoch")
         place = f"{epoch}:{seq}" if seq is not None else f"{self.name}#{self.frames}"
         self._number(frame, place)
+        self._hold(frame, place)
         self.add(Observation(frame, place))
         self._greeted.set()
+
+    def _hold(self, frame: Mapping[str, object], place: str) -> None:
+        """Note what the contract does not say about `frame`, once for each type and place in it."""
+        breach = self.schemas.judge(frame) if self.schemas else None
+        if breach is None or (breach.type, breach.pointer) in self._breaches:
+            return
+        self._breaches.add((breach.type, breach.pointer))
+        wrong = {"type": SCHEMA_BREACH, "of": breach.type, "at": breach.pointer, "said": breach.said}
+        observation = Observation(wrong, place)
+        self.irregular.append(observation)
+        self.add(observation)
+
+    def untold(self) -> list[tuple[str, str, Observation]]:
+        """Return what is wrong and was not returned before, each with what it breaks and what was wanted."""
+        new, self.reported = self.found()[self.reported :], len(self.irregular)
+        return new
+
+    def found(self) -> list[tuple[str, str, Observation]]:
+        """Return all that is wrong, like `untold`."""
+        return [(*_RULES[one.data.get("type") == SCHEMA_BREACH], one) for one in self.irregular]
 
     def _number(self, frame: Mapping[str, object], place: str) -> None:
         data = frame.get("data")

@@ -23,7 +23,7 @@ from ccops.stack.control import (
     wait_answer,
 )
 from ccops.stack.failures import not_ready
-from ccops.stack.members import check_count, expand, kind_of, members, wanted_count
+from ccops.stack.members import check_count, expand, kind_of, members, number_of, wanted_count
 from ccops.stack.paths import StateDir
 from ccops.stack.request import Action, Request, submit
 from ccops.stack.services import kafka_choice, table
@@ -35,6 +35,7 @@ from ccops.stack.state import Phase, StackState, alive, living
 
 # An absent service is looked for again: somebody may have installed it.
 _RUNNING = frozenset({Phase.READY, Phase.DONE})
+_OVER = frozenset({Phase.STOPPED, Phase.FAILED, Phase.ABSENT})
 # These read settings from their environment; the others have none.
 SETTABLE = ("backend", "worker", "clickhouse", "migrate")
 
@@ -234,8 +235,10 @@ def _preflight(
         sweep(state_dir)
     check_version(state_dir)
     # A port of a service that the supervisor is just restarting is its own.
-    held = {name for name, item in before.services.items() if item.pid} if before else set()
-    held |= {kind_of(name) for name in held}  # the supervisor itself holds the port of several processes
+    rows = before.services if before else {}
+    held = {name for name, item in rows.items() if item.pid}
+    # The port of several processes is the supervisor's, also while each of them is just coming back.
+    held |= {kind_of(name) for name, item in rows.items() if number_of(name) and item.phase not in _OVER}
     wanted = {name for member in starting for name in (member, kind_of(member))}
     if "kafka" in wanted - held:
         wanted.add("kafka_controller")

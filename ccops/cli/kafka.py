@@ -281,3 +281,70 @@ def restore(
     with working(profile_of(env, project), output, around) as context:
         report = restore_report(context, snapshot, allow_clamp=allow_clamp, apply=apply, confirm=confirm)
     finish(report, output)
+
+
+@app.command()
+def replay(
+    group: Annotated[str, typer.Option("--group", help="The group whose records are read again.")],
+    from_datetime: Annotated[str, typer.Option("--from-datetime", metavar="START", help="First moment.")],
+    until: Annotated[str, typer.Option("--until", metavar="END", help="The moment it ends before.")],
+    topic: TopicOption = None,
+    tz: Annotated[str, typer.Option("--tz", help="Zone of times without an offset: Asia/Seoul.")] = "",
+    at: Annotated[str, typer.Option("--at", metavar="YYYYMMDDHH", help="The hour in the group's name.")] = "",
+    rate: Annotated[
+        float, typer.Option("--rate", help="Records a second at most; 0: no limit.", min=0)
+    ] = 0.0,
+    handler: Annotated[
+        str, typer.Option("--handler", metavar="NAME|M:F", help="What to do with each; none: count.")
+    ] = "",
+    any_name: AnyNameOption = False,
+    env: EnvOption = "dev",
+    apply: ApplyOption = False,
+    confirm: ConfirmOption = "",
+    reason: ReasonOption = "",
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Read a window of records again as GROUP.replay.YYYYMMDDHH; the group itself is never touched.
+
+    ccops kafka replay --group G --topic T --from-datetime 2026-11-22T09:00Z --until 2026-11-22T10:00Z
+    ccops kafka replay --group G --topic T --from-datetime S --until E --handler mine:fix --rate 200 --apply
+
+    Exit codes: 0 replayed or only planned, 2 usage, 3 refused, 4 unreachable, 5 the handler failed.
+    """
+    from ccops.cli.kafkareplay import Asked, replay_report
+
+    asked = Asked(group, topic or (), from_datetime, until, tz, at, rate, handler, any_name, apply, confirm)
+    around = Around(reason=reason, timeout=timeout)
+    with working(profile_of(env, project), output, around) as context:
+        report = replay_report(context, asked)
+    finish(report, output)
+
+
+@app.command(name="replay-gc")
+def replay_gc(
+    older_than: Annotated[str, typer.Option("--older-than", help="Only groups older than this.")] = "7d",
+    env: EnvOption = "dev",
+    apply: ApplyOption = False,
+    confirm: Annotated[
+        str, typer.Option("--confirm", metavar="ENV:replay-gc", help="On a protected profile.")
+    ] = "",
+    reason: ReasonOption = "",
+    timeout: TimeoutOption = 10.0,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List replay groups that are empty and old, and with --apply delete them: forgotten ones keep alerting.
+
+    ccops kafka replay-gc
+    ccops kafka replay-gc --older-than 2d --apply
+
+    Exit codes: 0 listed or deleted, 2 usage, 3 refused, 4 unreachable.
+    """
+    from ccops.cli.kafkareplay import gc_report
+
+    around = Around(reason=reason, timeout=timeout)
+    with working(profile_of(env, project), output, around) as context:
+        report = gc_report(context, older_than, apply=apply, confirm=confirm)
+    finish(report, output)

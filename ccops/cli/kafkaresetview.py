@@ -77,7 +77,8 @@ def _print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     if len(plan.targets) > _SHOWN:
         console.print(f"  and {len(plan.targets) - _SHOWN} partitions more: -o json", markup=False)
     lost = sum(one.lost for one in plan.targets)
-    effect = f"{len(plan.moving)} of {len(plan.targets)} partition(s) move, {plan.again} are read again"
+    count = f"{len(plan.moving)} of {len(plan.targets)}"
+    effect = f"{count} partition(s) move, {plan.again} record(s) are read again"
     effect += f", {plan.skipped} are skipped" if plan.skipped else ""
     effect += f", up to {lost} lost to retention" if lost else ""
     console.print(f"  effect   {effect}", markup=False)

@@ -75,7 +75,7 @@ def unfinished(folder: Path) -> list[Entry]:
                 "KAFKA_RUN_UNREADABLE",
                 f"{path} should hold an interrupted run and can't be read",
                 evidence=f"{type(error).__name__}: {error}",
-                next_step="look at the last lines of kafka/audit.jsonl, restore by hand, then remove the file",
+                next_step="look at kafka/audit.jsonl and the snapshot, then remove the file",
             ) from None
     return found
 

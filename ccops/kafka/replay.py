@@ -1,0 +1,241 @@
+"""Read a window of records again under a group of its own: the source is never touched.
+
+The replay group commits as it goes, so a call that was cut short goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ccops.clients.guard import translated
+from ccops.clients.kafka import errors
+from ccops.core.errors import Degraded, Refused, Unreachable
+from ccops.kafka import audit
+from ccops.kafka.handlers import Handler, Record
+from ccops.kafka.model import Committed, Place
+from ccops.kafka.run import Context
+from ccops.kafka.window import Window
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+_BATCH = 500
+_POLL_S = 0.2
+_SILENT_S = 30.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """The idempotency report: what the handler said, and which ids came more than once."""
+
+    read: int = 0
+    outside: int = 0
+    effects: int = 0
+    known: int = 0
+    repeated: int = 0
+    resumed: int = 0
+    ids: set[str] = field(default_factory=set)
+
+    def hear(self, record: Record, effect: bool) -> None:
+        """Count one record that the handler has seen."""
+        self.effects += effect
+        self.known += not effect
+        self.repeated += record.event_id in self.ids
+        self.ids.add(record.event_id)
+
+
+def replay(
+    context: Context, window: Window, handler: Handler, *, rate: float, bootstrap: str
+) -> tuple[Tally, str]:
+    """Give every record of `window` to `handler`, at most `rate` a second (0: as fast as it can).
+
+    Returns the tally and the run's name. Raises Degraded at the first record whose handler fails, and
+    Unreachable when the broker goes away; what was handled is committed either way.
+    """
+    who = context.who("replay")
+    places = ", ".join(f"{topic}:{number}" for topic, number in sorted(window.spans)[:8])
+    entry = audit.Entry(
+        "started",
+        "replay",
+        who,
+        context.profile.env,
+        context.broker.cluster().identity,
+        window.group,
+        context.clock.now(),
+        detail=f"{window.records} records of {places}",
+    )
+    context.audit(entry)
+    tally, outcome = Tally(), "stopped"
+    try:
+        _run(context, window, handler, rate, bootstrap, tally)
+        outcome = "replayed"
+    finally:
+        done = audit.Entry(
+            "finished",
+            "replay",
+            who,
+            entry.env,
+            entry.cluster,
+            window.group,
+            context.clock.now(),
+            outcome=outcome,
+            detail=f"{tally.read} read, {tally.effects} with effect, {tally.known} known already",
+        )
+        context.audit(done)
+    return tally, who.run_id
+
+
+def _run(
+    context: Context, window: Window, handler: Handler, rate: float, bootstrap: str, tally: Tally
+) -> None:
+    at = _starts(context, window)
+    tally.resumed = sum(at[place] - span.first for place, span in window.spans.items())
+    left = {place for place, span in window.spans.items() if at[place] < span.stop}
+    begun, paced = time.monotonic(), 0
+    with _reader(bootstrap, window.group, {place: at[place] for place in left}) as consumer:
+        try:
+            for record in _records(consumer, window, left):
+                at[record.topic, record.partition] = record.offset + 1
+                tally.read += 1
+                if (
+                    not window.start.timestamp() * 1000
+                    <= record.timestamp_ms
+                    < window.until.timestamp() * 1000
+                ):
+                    tally.outside += 1
+                    continue
+                try:
+                    effect = bool(handler(record))
+                except Exception as error:
+                    at[record.topic, record.partition] = record.offset
+                    raise _failed(record, error) from error
+                tally.hear(record, effect)
+                paced += 1
+                if rate and (ahead := paced / rate - (time.monotonic() - begun)) > 0:
+                    time.sleep(ahead)
+                if paced % _BATCH == 0:
+                    _commit(consumer, at, window.mark)
+        finally:
+            _commit(consumer, at, window.mark)
+    _settle(context, window, at)
+
+
+def _starts(context: Context, window: Window) -> dict[Place, int]:
+    """Return where to begin: after what an earlier call of this very window has handled.
+
+    Raises Refused when the group's commits are those of another window: it would skip some of this one.
+    """
+    done = context.broker.committed(window.group)
+    if other := [place for place, commit in done.items() if commit.metadata != window.mark]:
+        raise Refused(
+            "KAFKA_REPLAY_TAKEN",
+            f"{window.group} has replayed another window",
+            evidence=f"its commit in {other[0][0]}:{other[0][1]} is not of this one",
+            next_step="--at with another hour names another group",
+        )
+    return {
+        place: min(max(span.first, done[place].offset), span.stop) if place in done else span.first
+        for place, span in window.spans.items()
+    }
+
+
+def _records(consumer: Consumer, window: Window, left: set[Place]) -> Iterator[Record]:
+    """Yield records until every span is at its stop; a partition that is done is not read on."""
+    from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+    heard = time.monotonic()
+    while left:
+        message = consumer.poll(_POLL_S)
+        if message is None:
+            if time.monotonic() - heard > _SILENT_S:
+                raise Unreachable(
+                    "KAFKA_UNREACHABLE",
+                    f"no record came for {_SILENT_S:g} s, and {len(left)} partition(s) are not at their end",
+                    evidence=f"waiting for {sorted(left)[:5]}",
+                    next_step="ccops status; the same call goes on where this one stopped",
+                )
+            continue
+        heard = time.monotonic()
+        place = (str(message.topic()), int(message.partition() or 0))
+        if (error := message.error()) is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                left.discard(place)  # what is missing before the stop are a transaction's marks
+                continue
+            raise KafkaException(error)
+        offset, stop = int(message.offset() or 0), window.spans[place].stop
+        if offset < stop and place in left:
+            yield _record(message, place, offset)
+        if offset + 1 >= stop and place in left:
+            left.discard(place)
+            consumer.pause([TopicPartition(*place)])
+
+
+def _record(message: Message, place: Place, offset: int) -> Record:
+    headers = {str(name): bytes(value or b"") for name, value in _pairs(message.headers())}
+    _, stamp = message.timestamp()
+    return Record(*place, offset, int(stamp), _bytes(message.key()), _bytes(message.value()), headers)
+
+
+def _pairs(headers: object) -> list[tuple[str, bytes | None]]:
+    return list(headers.items()) if isinstance(headers, dict) else list(headers or ())  # type: ignore[call-overload]
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
+
+
+@contextmanager
+def _reader(bootstrap: str, group: str, places: Mapping[Place, int]) -> Iterator[Consumer]:
+    """Yield a consumer that was given its partitions: it never joins, so nobody is rebalanced."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    with translated("kafka", bootstrap, errors()):
+        consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "log_level": 0,
+                "error_cb": lambda error: None,
+            }
+        )
+        try:
+            consumer.assign([TopicPartition(*place, offset) for place, offset in places.items()])
+            yield consumer
+        finally:
+            consumer.close()
+
+
+def _commit(consumer: Consumer, at: Mapping[Place, int], mark: str) -> None:
+    from confluent_kafka import TopicPartition
+
+    places = [TopicPartition(*place, offset, mark) for place, offset in at.items()]
+    consumer.commit(offsets=places, asynchronous=False)
+
+
+def _settle(context: Context, window: Window, at: Mapping[Place, int]) -> None:
+    """Commit the stops themselves: a window that ends in a transaction's marks is done, too."""
+    short = {
+        place: Committed(span.stop, window.mark)
+        for place, span in window.spans.items()
+        if at[place] < span.stop
+    }
+    if short:
+        context.broker.alter(window.group, short)
+
+
+def _failed(record: Record, error: Exception) -> Degraded:
+    return Degraded(
+        "KAFKA_HANDLER_FAILED",
+        f"the handler failed at {record.topic}:{record.partition} offset {record.offset}",
+        evidence=f"event {record.event_id}: {type(error).__name__}: {str(error)[:200]}",
+        next_step="mend the handler and repeat the call: it goes on at this record",
+    )

@@ -17,6 +17,7 @@ _DIE = (
     "m.{owner}{name} = lambda *a, **k: "
     "(calls.append(1), os.kill(os.getpid(), signal.SIGKILL) if len(calls) == 3 else None, real(*a, **k))[2]"
 )
+# The other moments are in test_roles.py, where each role dies alone.
 BETWEEN_PRODUCE_AND_MARK = _DIE.format(module="relays.kafka", owner="outbox.", name="mark_acked")
 BEFORE_THE_INSERT = _DIE.format(module="olap.pump", owner="ClickHouse.", name="insert")
 BETWEEN_INSERT_AND_COMMIT = _DIE.format(module="olap.pump", owner="", name="commit")
@@ -88,16 +89,11 @@ def test_a_broker_killed_a_moment_after_the_acknowledgement_loses_nothing(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    "patch",
-    [BETWEEN_PRODUCE_AND_MARK, BEFORE_THE_INSERT, BETWEEN_INSERT_AND_COMMIT],
-    ids=["produce-mark", "read-insert", "insert-commit"],
-)
-def test_a_worker_killed_between_two_systems_loses_nothing(
-    stores: Stores, player: Callable[[], Player], patch: str
+def test_a_worker_of_all_roles_killed_before_an_insert_loses_nothing(
+    stores: Stores, player: Callable[[], Player]
 ) -> None:
     user = player()
-    with stores.worker(patch=patch) as worker:
+    with stores.worker(patch=BEFORE_THE_INSERT) as worker:
         for _ in range(3):
             user.act_fast(5)
             until(
@@ -111,22 +107,6 @@ def test_a_worker_killed_between_two_systems_loses_nothing(
     stores.forget_ghosts()
     with stores.worker():
         all_arrive_once(stores, user)
-
-
-@pytest.mark.fault
-def test_a_relay_killed_between_push_and_mark_repeats_no_frame(
-    stores: Stores, player: Callable[[], Player]
-) -> None:
-    user = player()
-    with stores.worker("realtime-relay", patch=BETWEEN_PUSH_AND_MARK) as worker:
-        for _ in range(3):
-            user.act_fast(3)
-            until(lambda: worker.process.poll() is not None or pushed(stores, user))
-        worker.wait_dead()
-    with stores.worker("realtime-relay"):
-        until(lambda: pushed(stores, user))
-    stored = [fields["f"] for _, fields in stores.redis().xrange(f"rt:{user.id}:s")]
-    assert len(stored) == len(actions_of(stores, user)) == 9
 
 
 @pytest.mark.fault

@@ -19,6 +19,8 @@ _GAUGES_S = 1.0
 _SWEEP_EVERY = 60
 _RETRY_S = 1.0
 _SWEEP_ROWS = 1_000
+# 'cco' and the last number of its space: the roles of the worker are counted from its first.
+_MAY_SWEEP = f"SELECT pg_try_advisory_lock({0x63636FFF})"
 
 
 async def keep_house() -> None:
@@ -26,12 +28,15 @@ async def keep_house() -> None:
     while True:
         try:
             async with db.dedicated(application_name="worker-housekeeping") as conn:
-                turn = 0
+                turn, sweeps = 0, False
                 while True:
                     for sink, count in (await outbox.pending_counts(conn)).items():
                         metrics.outbox_pending.labels(sink).set(count)
                     if turn % _SWEEP_EVERY == 0:
-                        await _sweep(conn)
+                        # Of several worker processes one is enough; the lock ends with this connection.
+                        sweeps = sweeps or bool(await conn.fetchval(_MAY_SWEEP))
+                        if sweeps:
+                            await _sweep(conn)
                     turn += 1
                     await asyncio.sleep(_GAUGES_S)
         except (ApiError, OSError, TimeoutError) as error:

@@ -27,7 +27,10 @@ Fetch = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A parsed document. `version` is (3, 0) or (3, 1) for OpenAPI, (3, 0) for AsyncAPI."""
+    """A parsed document. `version` is (3, 0) or (3, 1) for OpenAPI, (3, 0) for AsyncAPI.
+
+    digest  equal for equal content; "" where the bytes alone do not say what the document holds
+    """
 
     data: Mapping[str, object]
     name: str
@@ -56,11 +59,12 @@ def load(source: str | Path | bytes, *, name: str = "", fetch: Fetch | None = No
         name, base = name or str(source), path.parent
         content = _read(path, name)
     data = parse(content, name)
+    digest = hashlib.sha256(content).hexdigest()
     if _OUTSIDE.search(content):
         from ccops.contract.external import bundle
 
-        data = bundle(data, name, base, fetch)
-    return document(data, name=name, digest=hashlib.sha256(content).hexdigest())
+        data, digest = bundle(data, name, base, fetch), ""  # the same bytes may lead to other files
+    return document(data, name=name, digest=digest)
 
 
 def load_pair(
@@ -69,7 +73,7 @@ def load_pair(
     """Read both sides; the same bytes are parsed once."""
     contents = [one if isinstance(one, bytes) else _read(Path(one), str(one)) for one in (old, new)]
     first = load(old, fetch=fetch)
-    if contents[0] != contents[1]:
+    if contents[0] != contents[1] or not first.digest:
         return first, load(new, fetch=fetch)
     name = "(input)" if isinstance(new, bytes) else str(new)
     return first, Document(first.data, name, first.kind, first.version, first.digest)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ccops.contract.diff import diff
-from ccops.contract.load import load
+from ccops.contract.load import load, load_pair
 from ccops.contract.model import DiffResult, Direction, Level, Policy
 from ccops.core.errors import ExitCode, UsageError
 from tests.unit.contract.documents import TODAY, Json, api, bodies, compared, obj, words
@@ -126,6 +126,17 @@ def test_files_beside_a_document_are_read_and_no_others(tmp_path: Path) -> None:
     main.write_text(json.dumps(api({"$ref": "../secret.json"})))
     with pytest.raises(UsageError, match="no file in the folder"):
         load(main)
+
+
+def test_the_same_bytes_beside_other_files_are_not_the_same_document(tmp_path: Path) -> None:
+    sides = []
+    for folder, kind in (("old", "integer"), ("new", "string")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "user.json").write_text(json.dumps({"type": kind}))
+        sides.append(tmp_path / folder / "main.json")
+        sides[-1].write_text(json.dumps(api({"$ref": "user.json"})))
+    for old, new in ([load(one) for one in sides], load_pair(*sides)):
+        assert words(diff(old, new, policy=Policy(today=TODAY))) == {("REQUEST_TYPE_CHANGED", "ERR")}
 
 
 def test_a_fetch_that_is_allowed_is_used_once() -> None:

@@ -200,7 +200,9 @@ class Relation:
         if not a.types or not b.types:
             relate_values.types(node)
             return node.changes
-        if not relate_unions.alone(node):
+        if relate_unions.alone(node):
+            relate_unions.own_types(node)
+        else:
             relate_values.types(node)
             if node.common:
                 relate_values.values(node)

@@ -196,7 +196,8 @@ def _added(node: Node, name: str, theirs: Sub) -> None:
     rest = rest_of(node.a)
     if node.relation.request:
         demanded = is_required and name not in required_by(node.a)
-        if emits_more(node.a) and "additionalProperties" in node.a.keys:
+        # A map: what clients put in it may have this name already.
+        if emits_more(node.a) and (not demanded or "additionalProperties" in node.a.keys):
             node.child(("property", name), rest, theirs)
         reason = "" if demanded else "no client had it in its document, so none sends it"
         node.emit(kind, "added", None, new, place, open_=demanded, reason=reason, blame="required")

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ccops.contract.changes import Core, Place
-from ccops.contract.normalise import NUMBERS, Schema, Source, Sub, Union, frozen
+from ccops.contract.normalise import ALL_TYPES, NUMBERS, Schema, Source, Sub, Union, frozen
 from ccops.contract.relate import Node
 from ccops.contract.relate_maps import opaque
+from ccops.contract.relate_values import types
 
 MAX_BRANCHES = 4_000  # pairs of alternatives; beyond that nothing is proved
 
@@ -25,6 +26,12 @@ def alone(node: Node) -> bool:
     """Return whether one side is nothing but a union and the other none: their other keywords don't meet."""
     pure = [_union(side) is not None and len(side.keys) == 1 and not side.extras for side in (node.a, node.b)]
     return pure[0] != pure[1] and (_union(node.a) is None or _union(node.b) is None)
+
+
+def own_types(node: Node) -> None:
+    """Compare the types that stand beside the reader's alternatives: no alternative speaks of them."""
+    if _union(node.sup) is not None and node.sup.types != ALL_TYPES:
+        types(node)
 
 
 def conditions(node: Node) -> None:

@@ -224,6 +224,11 @@ def _values(schema: Json, other: Json) -> list[object]:
     {"oneOf": [obj("a", a={"type": "string"}), obj("b", b={"type": "string"})]},
     Direction.REQUEST,
 )
+@example(
+    {"type": "object"},
+    {"type": ["string", "integer"], "anyOf": [{"type": "string"}, {"minimum": 2}]},
+    Direction.REQUEST,
+)
 def test_no_verdict_about_random_schemas_is_wrong(old: Json, new: Json, direction: Direction) -> None:
     """ERR: the witness is checked by jsonschema as it comes. All INFO: no value in reach tells otherwise."""
     result = bodies(direction, old, new)

@@ -9,11 +9,11 @@ import pytest
 
 from ccops.contract.changes import json_path
 from ccops.contract.load import document
-from ccops.contract.model import Direction
+from ccops.contract.model import Direction, Level
 from ccops.contract.normalise import Source, Sub
 from ccops.contract.relate import Relation
 from ccops.contract.relate_unions import disjoint
-from tests.unit.contract.documents import Json, api, obj
+from tests.unit.contract.documents import Json, api, assert_checked, bodies, obj
 
 TEXT: Json = {"type": "string"}
 INT: Json = {"type": "integer"}
@@ -139,3 +139,11 @@ def test_many_alternatives_are_left_undecided_rather_than_compared_all() -> None
     changes = _relation().changes(Sub(many, "/o"), Sub(other, "/n"))
     assert time.process_time() - started < 2
     assert [core.reason for _path, core in changes] == ["100 x 99 alternatives are too many to compare"]
+
+
+@pytest.mark.parametrize("free", [{"type": "object"}, {"type": "object", "additionalProperties": True}])
+def test_a_free_map_may_hold_what_a_new_property_refuses(free: Json) -> None:
+    whole = obj(level={"type": "integer"})
+    broken = [one for one in bodies(Direction.REQUEST, free, whole).findings if one.level is Level.ERR]
+    assert [(one.code, one.path) for one in broken] == [("REQUEST_TYPE_NARROWED", "$.level")]
+    assert_checked(broken[0], api(), api(), (free, whole))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -40,6 +40,16 @@ Code = Annotated[
 Uses = Annotated[
     int | None, Field(ge=1, le=2**31 - 1, description="null: without a limit"), BeforeValidator(_number)
 ]
+
+
+def _storable_moment(moment: datetime) -> datetime:
+    # At both ends of the calendar a time zone leads out of it, where the database driver fails.
+    if not datetime(1970, 1, 1, tzinfo=UTC) <= moment < datetime(9999, 1, 1, tzinfo=UTC):
+        raise ValueError("not between the years 1970 and 9998")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_storable_moment)]
 
 
 class UserRow(BaseModel):
@@ -114,7 +124,7 @@ class NewInvite(RequestModel):
 
     code: Code
     max_uses: Uses = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class Invite(BaseModel):
@@ -131,8 +141,8 @@ class NewPromo(RequestModel):
     code: Code
     gold: Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_number)]
     max_uses: Uses = None
-    starts_at: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
+    starts_at: Moment | None = None
+    expires_at: Moment | None = None
 
 
 class Promo(BaseModel):

@@ -223,6 +223,17 @@ def test_a_promo_made_by_an_administrator_can_be_redeemed(account, admin, sql, c
         assert admin.post("/api/admin/promos", body).status_code == 422, body
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_that_a_time_zone_leads_out_of_the_calendar_is_refused(admin, code_of, moment):
+    for path, body in (
+        ("invites", {"expires_at": moment}),
+        ("promos", {"gold": 1, "starts_at": moment}),
+        ("promos", {"gold": 1, "expires_at": moment}),
+    ):
+        answer = admin.post(f"/api/admin/{path}", body)
+        assert (answer.status_code, code_of(answer)) == (422, "VALIDATION_ERROR"), answer.text
+
+
 def test_a_hundred_administrators_at_once_leave_one_unbroken_chain(
     account, admin, adjust, burst, sql, broken
 ):

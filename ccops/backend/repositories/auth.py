@@ -14,9 +14,9 @@ SELECT max_uses IS NULL AS unlimited, coalesce(expires_at <= now(), false) AS ex
   FROM invite_codes WHERE code = $1
 """
 _OPEN = """
-WITH seen AS (UPDATE users SET last_login_at = now() WHERE id = $3)
+WITH seen AS (UPDATE users SET last_login_at = now() WHERE id = $3 AND is_active RETURNING id)
 INSERT INTO refresh_tokens (id, family_id, user_id, token_hash, expires_at)
-VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+SELECT $1, $2, seen.id, $4, now() + make_interval(secs => $5) FROM seen
 """
 # One statement: the old token dies and its only child is born, or nothing happens.
 _ROTATE = """
@@ -77,9 +77,9 @@ async def create_account(conn: Connection, new: NewAccount) -> int:
 
 async def open_session(
     conn: Connection, user_id: int, *, token_id: str, family: str, token_hash: bytes, ttl_s: int
-) -> None:
-    """Store the first refresh token of a new family and note the login."""
-    await conn.execute(_OPEN, token_id, family, user_id, token_hash, float(ttl_s))
+) -> bool:
+    """Store the first refresh token of a new family and note the login; False: the account is closed."""
+    return await conn.execute(_OPEN, token_id, family, user_id, token_hash, float(ttl_s)) == "INSERT 0 1"
 
 
 async def rotate(

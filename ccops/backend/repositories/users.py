@@ -34,14 +34,14 @@ async def get_birth_or_none(conn: Connection, user_id: int) -> Mapping[str, obje
     return await conn.fetchrow("SELECT birth_date_enc, age_verified_at FROM users WHERE id = $1", user_id)
 
 
-async def set_age_verified(conn: Connection, user_id: int) -> datetime:
-    """Record the verification once and return when that was."""
+async def set_age_verified_or_none(conn: Connection, user_id: int) -> datetime | None:
+    """Record the verification once and return when that was; None: the account is closed."""
     moment = await conn.fetchval(
-        "UPDATE users SET age_verified_at = coalesce(age_verified_at, now()) WHERE id = $1"
+        "UPDATE users SET age_verified_at = coalesce(age_verified_at, now()) WHERE id = $1 AND is_active"
         " RETURNING age_verified_at",
         user_id,
     )
-    return cast(datetime, moment)
+    return cast(datetime | None, moment)
 
 
 async def is_admin(conn: Connection, user_id: int) -> bool:

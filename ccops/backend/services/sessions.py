@@ -21,7 +21,7 @@ async def open_session(user_id: int, rank: str, *, access_ttl_s: int | None = No
     """Start a session: the first refresh token of a new family."""
     family, token = str(uuid4()), new_refresh_token()
     async with db.connection() as conn:
-        await repo.open_session(
+        opened = await repo.open_session(
             conn,
             user_id,
             token_id=str(uuid4()),
@@ -29,6 +29,8 @@ async def open_session(user_id: int, rank: str, *, access_ttl_s: int | None = No
             token_hash=token_hash(token),
             ttl_s=settings.refresh_ttl_s,
         )
+    if not opened:  # closed since its password was seen
+        raise ApiError("INVALID_CREDENTIALS")
     return await _pair(user_id, rank, family, token, access_ttl_s)
 
 

@@ -79,5 +79,7 @@ async def verify_age(user: Claims) -> AgeVerification:
             birth = date.fromisoformat(decrypt_pii(cast(bytes, row["birth_date_enc"])))
             if age_on(game_day(), birth) < settings.minimum_age:
                 raise ApiError("AGE_RESTRICTED", details={"minimum_age": settings.minimum_age})
-        moment = await repo.set_age_verified(conn, user.user_id)
+        moment = await repo.set_age_verified_or_none(conn, user.user_id)
+    if moment is None:  # closed since the birth date was read
+        raise ApiError("UNAUTHORIZED")
     return AgeVerification(age_verified=True, age_verified_at=moment)

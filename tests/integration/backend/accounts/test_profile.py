@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 import redis
+
+TRACE = '{"trace_id": "left", "request_id": "left"}'
 
 
 def test_a_nickname_is_changed_and_shown(account, code_of):
@@ -173,6 +177,28 @@ def test_who_left_can_not_be_verified_given_a_rank_or_paid_as_a_player(account, 
 
     assert (verified.status_code, code_of(verified)) == (403, "AGE_RESTRICTED")
     assert (ranked.status_code, code_of(ranked)) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", ["/api/auth/login", "/api/users/me/age-verification"])
+def test_what_was_begun_before_somebody_left_does_not_end_after_it(
+    account, sql, backend, until, code_of, path
+):
+    """The right password was seen, or the birth date read, and then the erasure commits."""
+    user = account()
+    body = {"site_id": user.site_id, "password": user.password} if path.endswith("login") else None
+    with psycopg.connect(backend.load().get("CCOPS_DATABASE_URL")) as leaving, ThreadPoolExecutor(1) as pool:
+        leaving.execute('SELECT cc_erase(\'{"env": "dev"}\'::jsonb || %s::jsonb, %s)', (TRACE, user.id))
+        begun = pool.submit(user.post, path, body)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+        until(lambda: sql(waiting, "%UPDATE users SET%"))
+        leaving.commit()
+
+    assert begun.result().status_code == 401, begun.result().text
+    assert code_of(begun.result()) == ("INVALID_CREDENTIALS" if body else "UNAUTHORIZED")
+    (row,) = sql("SELECT last_login_at, age_verified_at FROM users WHERE id = %s", user.id)
+    assert row == {"last_login_at": None, "age_verified_at": None}
+    live = "SELECT id FROM refresh_tokens WHERE user_id = %s AND revoked_at IS NULL"
+    assert sql(live, user.id) == []
 
 
 def test_personal_data_is_in_no_sink(account, http, backend, sql, cache: redis.Redis, admin, adjust):

@@ -10,7 +10,7 @@ from pathlib import Path
 from ccops.cli.kafkaresetview import outcome_report, plan_report
 from ccops.core.errors import UsageError
 from ccops.core.output import Report
-from ccops.kafka.execute import execute_all
+from ccops.kafka.execute import execute_all, recover_first
 from ccops.kafka.guard import check_age, check_confirmed
 from ccops.kafka.observe import scope_of
 from ccops.kafka.plan import Allowed, Plan
@@ -56,14 +56,23 @@ def reset_report(context: Context, asked: Asked) -> Report:
         plans = load_plans(asked.plan)
         for plan in plans:
             check_age(plan, context.profile, context.clock.now())
-    else:
-        plans = plan_reset(context, _request(context, asked))
-    return _shown_or_done(context, plans, asked, "reset")
+        return _shown_or_done(context, plans, asked, "reset")
+    request = _request(context, asked)
+    if asked.apply:
+        check_confirmed(context.profile, request.groups, asked.confirm, context.options.reason, "reset")
+        for line in recover_first(context):
+            context.tell(line)
+    return _shown_or_done(context, plan_reset(context, request), asked, "reset")
 
 
 def restore_report(context: Context, path: Path, *, allow_clamp: bool, apply: bool, confirm: str) -> Report:
     """Return what a restore found or did."""
-    plan = plan_restore(context, load(path), allow_clamp=allow_clamp)
+    snapshot = load(path)
+    if apply:
+        check_confirmed(context.profile, [snapshot.group], confirm, context.options.reason, "restore")
+        for line in recover_first(context):
+            context.tell(line)
+    plan = plan_restore(context, snapshot, allow_clamp=allow_clamp)
     if not apply:
         call = f"ccops kafka restore {shlex.quote(str(path))} --env {context.profile.env} --apply"
         return plan_report(context.profile, (plan,), None, call + _token(context, (plan,)))

@@ -30,6 +30,12 @@ def execute(context: Context, plan: Plan, action: str = "reset") -> Outcome:
     return replace(done, notes=(*notes, *done.notes))
 
 
+def recover_first(context: Context) -> tuple[str, ...]:
+    """End interrupted runs before anything is planned: a plan made over a half-written group is stale."""
+    with journal.locked(context.folder, context.who("recover")):
+        return recover_all(context)
+
+
 def execute_all(context: Context, plans: Sequence[Plan], action: str = "reset") -> tuple[Outcome, ...]:
     """Execute the plans one after the other; the first that fails stops the rest, and that is said."""
     for plan in plans:  # nothing is written while any of them could be refused

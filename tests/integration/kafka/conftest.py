@@ -20,7 +20,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 class Filled:
-    """A topic of three partitions with ten records each, a second apart, from an hour ago; and a group at 10."""
+    """Three partitions of ten records, a second apart, from an hour ago; and a group that has read all."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.start_ms = int(time.time()) * 1000 - HOUR_MS

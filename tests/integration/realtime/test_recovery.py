@@ -121,6 +121,7 @@ class Store:
     def start(self) -> redis.Redis:
         argv = [_server(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         argv += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        argv += ["--repl-diskless-sync-delay", "0"]
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         client = redis.Redis(port=self.port, decode_responses=True)
         until(lambda: _answers(client))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ccops.contract.load import MAX_DEPTH, bad
+from ccops.contract.load import MAX_DEPTH, MAX_NODES, bad
 
+_MERGE = "tag:yaml.org,2002:merge"
 _LEAD = re.compile(r"^[ \t?:-]+", re.MULTILINE)
 
 
@@ -16,6 +17,8 @@ def parse_yaml(text: str, name: str) -> object:
     try:
         _shallow(text, name)
         return yaml.load(text, Loader=_loader())  # noqa: S506 - a SafeLoader below
+    except _TooMany:
+        raise bad("CONTRACT_TOO_BIG", name, "", f"`<<` brings more than {MAX_NODES:,} nodes") from None
     except _KeyTwice as error:
         raise bad("CONTRACT_DUPLICATE_KEY", name, "", str(error)) from None
     except yaml.MarkedYAMLError as error:
@@ -44,6 +47,10 @@ def _shallow(text: str, name: str) -> None:
             raise bad("CONTRACT_TOO_DEEP", name, "", what)
 
 
+class _TooMany(Exception):
+    """`<<` multiplies beyond the limit."""
+
+
 class _KeyTwice(Exception):
     """A YAML mapping holds a key twice."""
 
@@ -54,9 +61,37 @@ def _loader() -> type:
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML reads a plain attribute
-            first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith((":timestamp", ":bool"))]
+            first: [
+                (tag, regexp)
+                for tag, regexp in resolvers
+                if not tag.endswith((":timestamp", ":bool", ":value"))
+            ]
             for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
+        merges = 0
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            """Put what `<<` names behind a mapping's own keys, each key once: PyYAML's own way multiplies."""
+            named = [value for key, value in node.value if key.tag == _MERGE]
+            if not named:
+                return
+            own = [pair for pair in node.value if pair[0].tag != _MERGE]
+            node.value = own  # first: a mapping may name itself
+            added: dict[object, tuple[yaml.Node, yaml.Node]] = {}
+            for one in named:
+                for part in one.value if isinstance(one, yaml.SequenceNode) else [one]:
+                    if not isinstance(part, yaml.MappingNode):
+                        raise yaml.constructor.ConstructorError(
+                            None, None, "`<<` names no mapping", part.start_mark
+                        )
+                    self.flatten_mapping(part)
+                    self.merges += len(part.value) + 1
+                    if self.merges > MAX_NODES:
+                        raise _TooMany
+                    for key, value in part.value:
+                        added.setdefault(str(key.value), (key, value))
+            known = {str(key.value) for key, _ in own}
+            node.value = [*own, *(pair for name, pair in added.items() if name not in known)]
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
             self.flatten_mapping(node)

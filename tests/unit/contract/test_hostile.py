@@ -100,6 +100,20 @@ def test_yaml_aliases_that_explode_are_counted_before_they_are_walked() -> None:
     assert time.process_time() - started < SECONDS
 
 
+def test_yaml_merges_that_explode_are_cut_off_and_honest_ones_are_read() -> None:
+    lines = ["openapi: 3.1.0", "x: {y: {z: [", *[f"&k{i} {{k{i}: v}}," for i in range(3_000)]]
+    every = ", ".join(f"*k{i}" for i in range(3_000))
+    lines += ["]}}", f"a0: &a0 {{<<: [{every}]}}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 300)}]}}" for i in range(1, 6)]
+    started = time.process_time()
+    assert _refusal("\n".join(lines)).code == "CONTRACT_TOO_BIG"
+    assert time.process_time() - started < SECONDS
+    honest = load(
+        b"openapi: 3.0.3\npaths: {}\nx: {a: &a {t: 1, m: 3}, b: {<<: *a, m: 5}, c: [=, '<<']}", name="f.yaml"
+    )
+    assert honest.data["x"] == {"a": {"t": 1, "m": 3}, "b": {"m": 5, "t": 1}, "c": ["=", "<<"]}
+
+
 def test_yaml_that_holds_itself_is_too_deep() -> None:
     assert _refusal("openapi: 3.1.0\na: &a\n  b: *a").code == "CONTRACT_TOO_DEEP"
 

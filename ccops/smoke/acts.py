@@ -15,7 +15,7 @@ from ccops.core.errors import CcopsError, UsageError
 from ccops.smoke.engine_systems import Systems
 from ccops.smoke.probes.base import Look, QueryFailed, plain
 from ccops.smoke.signing import HEADER, signature
-from ccops.smoke.tables import http_target
+from ccops.smoke.tables import WS_VERBS, http_target
 from ccops.smoke.watchers_ws import WsWatcher
 
 if TYPE_CHECKING:
@@ -115,14 +115,20 @@ async def assign(context: ActContext, args: object) -> Answer:
 async def ws(context: ActContext, args: object) -> Answer:
     """`ws: {drop|open|reopen|send: feed}`. A drop first lets the feed's pending settles end."""
     words = _mapping(args)
-    verb = next(verb for verb in ("drop", "open", "reopen", "send") if verb in words)
+    verb = next(verb for verb in WS_VERBS if verb in words)
     watcher = context.systems.watchers[str(words[verb])]
     if not isinstance(watcher, WsWatcher):
         raise UsageError("SCENARIO_INVALID", f"{watcher.name} is no WebSocket feed")
     if verb in {"drop", "open", "reopen"}:
         await context.settle(watcher.name)
     sent = time.monotonic()
-    if verb == "drop":
+    if verb == "closed":
+        code, reason = await watcher.closed()
+        said, body = f"closed {watcher.name} → {code}", {"code": code, "reason": reason}
+        return Answer("ws", said, sent, _ms(sent), code, body=body, evidence=reason)
+    if verb == "stall":
+        watcher.stall()
+    elif verb == "drop":
         await watcher.drop(str(words.get("how", "reset")))
     elif verb == "send":
         await watcher.send(words.get("json"))
@@ -171,23 +177,10 @@ async def kafka(context: ActContext, args: object) -> Answer:
     )
 
 
-async def restart(context: ActContext, args: object) -> Answer:
-    """`restart: {service: backend, set: {NAME: value}}`; refused outside the embedded stack."""
-    from ccops.stack import engine
-
-    words = _mapping(args)
-    service, settings = str(words.get("service", "")), _texts(words.get("set"))
-    profile = context.systems.targets.profile
-    if profile is None:
-        raise UsageError("SCENARIO_INVALID", f"{service} can't be restarted without a profile")
-    sent = time.monotonic()
-    await asyncio.to_thread(engine.restart, profile, service, settings)
-    said = " ".join(f"{name}={value}" for name, value in settings.items())
-    return Answer("engine", f"restart {service} {said}".rstrip(), sent, _ms(sent))
-
-
 def act_function(kind: str) -> ActFunction:
     """Return the act `kind`. Raises UsageError when neither the language nor an entry point has it."""
+    from ccops.smoke import acts_stack
+
     own: dict[str, ActFunction] = {
         "http": http,
         "sleep": sleep,
@@ -195,7 +188,10 @@ def act_function(kind: str) -> ActFunction:
         "ws": ws,
         "sql": sql,
         "kafka": kafka,
-        "restart": restart,
+        "restart": acts_stack.restart,
+        "stop": acts_stack.stop,
+        "start": acts_stack.start,
+        "produce": acts_stack.produce,
     }
     if kind in own:
         return own[kind]

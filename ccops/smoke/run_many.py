@@ -98,7 +98,7 @@ async def _all(
 
 def _restarts(scenario: Scenario) -> bool:
     """Say whether a scenario takes a service from under the others: then it runs alone."""
-    return any(step.act.kind == "restart" for step in all_steps(scenario))
+    return any(step.act.kind in {"restart", "stop", "start"} for step in all_steps(scenario))
 
 
 async def _one_by_one(

@@ -13,7 +13,7 @@ NAME_PATTERN: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
 VARIABLE_PATTERN: Final = r"[a-z_][a-z0-9_]{0,63}"
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
-WS_VERBS: Final = ("drop", "reopen", "open", "send")
+WS_VERBS: Final = ("drop", "reopen", "open", "send", "stall", "closed")
 ROW_SYSTEMS: Final = ("sql", "clickhouse")
 EFFECT_SYSTEMS: Final = ("sql", "redis", "clickhouse", "prom")
 SCRAPES: Final = ("auto", "backend", "worker")
@@ -97,6 +97,8 @@ ACTS: Final[Mapping[str, Shape]] = {
         "reopen": Field("text", "Watch that connects again and resumes."),
         "open": Field("text", "Watch that connects now."),
         "send": Field("text", "Watch through which `json` is sent."),
+        "stall": Field("text", "Watch that stops reading, as on a dead line."),
+        "closed": Field("text", "Watch that the server must end; the status is the close code."),
         "how": Field("choice", "How `drop` cuts it.", choices=("reset", "close")),
         "json": Field("any", "Message of `send`."),
     },
@@ -118,6 +120,14 @@ ACTS: Final[Mapping[str, Shape]] = {
         "labels": Field("mapping", "Labels the sample must have."),
         "scrape": Field("choice", "Whom to ask.", choices=SCRAPES),
     },
+    "produce": {
+        "topic": Field("text", "Topic to write to, past the outbox.", required=True),
+        "value": Field("any", "A text as it stands, anything else as JSON.", required=True),
+        "key": Field("text", "Key of the record."),
+        "headers": Field("mapping", "Headers of the record."),
+    },
+    "stop": {"service": Field("text", "Service of the embedded stack.", required=True)},
+    "start": {"service": Field("text", "Service of the embedded stack.", required=True)},
     "restart": {
         "service": Field("text", "Service of the embedded stack.", required=True),
         "set": Field("mapping", "Settings it gets until its next restart."),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _ARM_SECONDS = 5.0
 _CLOSED_S = 10.0
-_NARROW = 4_096
+_ON_PURPOSE = "dropped by the scenario"
+_NARROW, _WIDE = 4_096, 1 << 20
 SCHEMA_BREACH = "watch_schema"
 IN_ORDER = ("every frame once, in order", "no hole, no repeat in seq")
 AS_PROMISED = ("every frame as the contract says", "no breach of its schema")
@@ -104,7 +105,7 @@ class WsWatcher(Watcher):
     async def drop(self, how: str = "reset") -> None:
         """End the connection on purpose: by a TCP reset, or by a close handshake."""
         connection, self._connection = self._connection, None
-        self.become("dropped by the scenario")
+        self.become(_ON_PURPOSE)
         if connection is None:
             return
         if how == "reset":
@@ -142,8 +143,13 @@ class WsWatcher(Watcher):
 
     def read_on(self) -> None:
         """Read again after `stall`."""
-        if self._connection is not None:
-            self._connection.transport.resume_reading()
+        if self._connection is None:
+            return
+        transport = self._connection.transport
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WIDE)
+        transport.resume_reading()
 
     async def closed(self) -> tuple[int, str]:
         """Wait until the server has ended the connection; return code and reason. Raises QueryFailed."""
@@ -153,6 +159,7 @@ class WsWatcher(Watcher):
             await self.wait(left)
         if self.ended is None:
             raise QueryFailed(f"feed {self.name} is still open after {_CLOSED_S:g} s")
+        self.become(_ON_PURPOSE)  # demanded, so not lost
         return self.ended
 
     async def close(self) -> None:

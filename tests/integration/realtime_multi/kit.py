@@ -8,13 +8,15 @@ import os
 import re
 import secrets
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -239,22 +241,22 @@ def accepted_by(several: Several, connections: int) -> Mapping[int, int]:
     """Open so many connections at the shared port; return how many each process accepted."""
     import psutil
 
-    port = httpx.URL(several.url).port
-    clients = []
-    try:
+    place = urlsplit(several.url)
+    pids = {number: several.pid(number) for number in (1, 2)}
+
+    def count() -> dict[int, int]:
+        found = {number: psutil.Process(pid).net_connections("tcp") for number, pid in pids.items()}
+        return {number: sum(_accepted(link, place.port) for link in links) for number, links in found.items()}
+
+    with ExitStack() as clients:
         for _ in range(connections):
-            clients.append(httpx.Client(base_url=several.url, trust_env=False))
-            assert clients[-1].get("/health").status_code == 200
-        counts = {}
-        for number in (1, 2):
-            links = psutil.Process(several.pid(number)).net_connections("tcp")
-            counts[number] = sum(
-                link.laddr.port == port and link.status == psutil.CONN_ESTABLISHED for link in links
-            )
-        return counts
-    finally:
-        for client in clients:
-            client.close()
+            clients.enter_context(socket.create_connection((place.hostname, place.port), 10))
+        until(lambda: sum(count().values()) == connections)
+        return count()
+
+
+def _accepted(link: object, port: int | None) -> bool:
+    return bool(link.laddr.port == port and link.status == "ESTABLISHED")  # type: ignore[attr-defined]
 
 
 def alternately(several: Several) -> Iterator[str]:

@@ -77,8 +77,8 @@ def _print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     if len(plan.targets) > _SHOWN:
         console.print(f"  and {len(plan.targets) - _SHOWN} partitions more: -o json", markup=False)
     lost = sum(one.lost for one in plan.targets)
-    count = f"{len(plan.moving)} of {len(plan.targets)}"
-    effect = f"{count} partition(s) move, {plan.again} record(s) are read again"
+    moved = f"{len(plan.moving)} of {len(plan.targets)}"
+    effect = f"{moved} partition(s) move, {plan.again} record(s) are read again"
     effect += f", {plan.skipped} are skipped" if plan.skipped else ""
     effect += f", up to {lost} lost to retention" if lost else ""
     console.print(f"  effect   {effect}", markup=False)
@@ -99,7 +99,7 @@ def _print_outcome(console: Console, profile: Profile, one: Outcome) -> None:
     console.print(f"{one.plan.group}  {one.ending}  run {one.run_id}", markup=False)
     if one.snapshot:
         console.print(
-            f"  {len(one.plan.moving)} partition(s) moved, read back; lag {one.lag_before} -> {one.lag_after}",
+            f"  {len(one.plan.moving)} moved and read back; lag {one.lag_before} -> {one.lag_after}",
             markup=False,
         )
         console.print(f"  silence  {one.silence}", markup=False)

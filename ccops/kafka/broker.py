@@ -23,6 +23,7 @@ T = TypeVar("T")
 _NO_IDENT = "AAAAAAAAAAAAAAAAAAAAAA"  # sixteen zero bytes: the broker gives topics no identity
 _ABSENT = frozenset({"GROUP_ID_NOT_FOUND", "INVALID_GROUP_ID"})
 _LOST_TOPIC = "UNKNOWN_TOPIC_OR_PART"
+_TRY_S = 3.0
 
 
 class Broker:
@@ -31,6 +32,11 @@ class Broker:
     def __init__(self, client: AdminClient, bootstrap: str, timeout: float = 10.0) -> None:
         self._client, self._bootstrap, self._timeout = client, bootstrap, timeout
         self._anonymous = False
+
+    @property
+    def bootstrap(self) -> str:
+        """Return the address that was asked."""
+        return self._bootstrap
 
     def cluster(self) -> Cluster:
         """Return which cluster this is; ask for topics first, they tell whether it has identities."""
@@ -111,12 +117,12 @@ class Broker:
             found[name] = Group(name, _word(said.state), members, exists=name in known)
         return found
 
-    def committed(self, group: str) -> dict[Place, Committed]:
+    def committed(self, group: str, *, timeout: float | None = None) -> dict[Place, Committed]:
         """Return everything `group` has committed; partitions without a commit are absent."""
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         asked = self._client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=self._timeout
+            [ConsumerGroupTopicPartitions(group)], request_timeout=timeout or self._timeout
         )
         said = self._perhaps(asked[group])
         if isinstance(said, Refusal):
@@ -224,11 +230,19 @@ def open_broker(bootstrap: str, *, timeout: float = 10.0) -> Iterator[Broker]:
 
 
 def patiently(broker: Broker, group: str, seconds: float) -> dict[Place, Committed]:
-    """Return what `group` has committed, asking again for `seconds` while nobody answers."""
+    """Return what `group` has committed, asking again for `seconds` while nobody answers.
+
+    Each further try is a new client: one that saw its broker die may wait long before it looks again.
+    """
     end = time.monotonic() + seconds
+    try:
+        return broker.committed(group, timeout=_TRY_S)
+    except Unreachable:
+        pass
     while True:
         try:
-            return broker.committed(group)
+            with open_broker(broker.bootstrap, timeout=_TRY_S) as again:
+                return again.committed(group)
         except Unreachable:
             if time.monotonic() > end:
                 raise

@@ -12,7 +12,7 @@ from ccops.kafka.model import Committed, Place, Refusal
 from ccops.kafka.plan import place_name
 from ccops.kafka.targets import Target
 
-READ_BACK_S = 15.0
+READ_BACK_S = 20.0
 _SHOWN = 5
 _JOINED = frozenset({"UNKNOWN_MEMBER_ID", "NON_EMPTY_GROUP", "ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS"})
 

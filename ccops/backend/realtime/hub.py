@@ -103,18 +103,23 @@ class Hub:
     async def _keep_positions(self) -> None:
         while True:
             await asyncio.sleep(settings.ws_position_check_s)
-            try:
-                await self.check()
-            except _STORES as error:
-                log.warning("position check: %s", type(error).__name__)
-            except Exception:  # as above
-                log.exception("position check")
+            await self.check()
 
     async def check(self) -> None:
-        """Compare everything with the stores: what was published while nobody listened is lost."""
-        await self.check_positions()
+        """Compare everything with the stores: what was published while nobody listened is lost.
+
+        One after the other and each by itself: sessions end also while Redis is away.
+        """
+        for compare in (self.check_positions, self._check_register, self._check_sessions):
+            try:
+                await compare()
+            except _STORES as error:
+                log.warning("%s: %s", compare.__name__, type(error).__name__)
+            except Exception:  # the loop must outlive it
+                log.exception("%s", compare.__name__)
+
+    async def _check_register(self) -> None:
         await self.register.compare(self._connections)
-        await self._check_sessions()
 
     def _obey(self, text: str) -> None:
         """Do what another process says about our sockets."""

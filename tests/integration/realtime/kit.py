@@ -6,14 +6,17 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.exceptions import ConnectionClosed
@@ -122,6 +125,41 @@ class User:
         """Wait until the relay took every event of the user."""
         query = "SELECT 1 FROM outbox WHERE user_id = %s AND realtime AND pushed_at IS NULL"
         until(lambda: not stores.sql(query, self.id))
+
+
+@contextmanager
+def proxied(stores: Stores) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A way to Redis of its own, and what cuts it: then nothing answers there any more."""
+    parts = urlsplit(stores.url("REDIS_URL"))
+    server = socket.create_server(("127.0.0.1", 0))
+    ends: list[socket.socket] = [server]
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(data)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = server.accept()
+                far = socket.create_connection((parts.hostname or "", parts.port or 0))
+                ends.extend((near, far))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    def cut() -> None:
+        for end in ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    port = server.getsockname()[1]
+    try:
+        yield f"redis://:{parts.password}@127.0.0.1:{port}/0", cut
+    finally:
+        cut()
 
 
 def take(feed: ClientConnection, wanted: int = 1, *, seconds: float = 10.0) -> list[dict]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.pipeline.kit import Stores
-from tests.integration.realtime.kit import Backend, User, alive, closed, greeted
+from tests.integration.realtime.kit import Backend, User, alive, backend, closed, greeted, proxied
 
 Make = Callable[[], User]
 
@@ -64,6 +64,16 @@ def test_a_closed_session_is_noticed_without_any_message(quick: Backend, user: M
     # Redis knows nothing about it; PostgreSQL does, and a new socket asks there.
     with quick.feed(token) as feed:
         assert closed(feed)[0] == 4401
+
+
+def test_a_session_ends_also_while_redis_is_away(user: Make, stores: Stores) -> None:
+    one = user()
+    with proxied(stores) as (url, cut), backend(stores, REDIS_URL=url, WS_POSITION_CHECK_S="0.3") as process:
+        with process.feed(one.login()) as feed:
+            greeted(feed)
+            cut()
+            stores.sql("UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = %s", one.id)
+            assert closed(feed)[0] == 4401
 
 
 def test_a_token_in_the_address_counts_only_where_it_is_allowed_and_is_never_logged(

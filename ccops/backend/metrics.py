@@ -166,7 +166,7 @@ realtime_lag = Histogram(
 )
 realtime_sent = counter("realtime_events_sent_total", "Frames written to sockets.", type=EVENT_TYPES)
 realtime_throttled = counter(
-    "realtime_throttled_total",
+    "realtime_events_throttled_total",
     "Frames not sent because a newer one of the same kind was waiting.",
     type=("profile_update", "stats_update"),
 )

@@ -13,7 +13,7 @@ from tests.integration.realtime.kit import Backend, User, greeted, take
 
 Make = Callable[[], User]
 CONTEXT = json.dumps({"trace_id": uuid.uuid4().hex, "request_id": "throttle", "env": "dev"})
-THROTTLED = 'realtime_throttled_total{type="%s"}'
+THROTTLED = 'realtime_events_throttled_total{type="%s"}'
 
 
 def emit(stores: Stores, user: User, *events: tuple[str, object]) -> list[str]:

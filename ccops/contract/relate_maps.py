@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ccops.contract.changes import Place
 from ccops.contract.normalise import Schema, Sub
+from ccops.contract.patterns import Undecidable, search
 from ccops.contract.relate import Node
 
 _TRUE = Sub(True, "")
@@ -64,6 +65,14 @@ def more(node: Node) -> None:
     )
 
 
+def _names_fit(schema: Schema, pattern: str) -> bool:
+    """Return whether a pattern speaks of a declared property too; True where that can't be told."""
+    try:
+        return any(search(pattern, name) for name in held_by(schema, "properties"))
+    except Undecidable:
+        return True
+
+
 def by_pattern(node: Node) -> None:
     """Compare properties by pattern."""
     old, new = held_by(node.a, "patternProperties"), held_by(node.b, "patternProperties")
@@ -74,7 +83,7 @@ def by_pattern(node: Node) -> None:
             continue
         action = "added" if pattern in new else "removed"
         sup_has = pattern in held_by(node.sup, "patternProperties")
-        open_ = sup_has and (emits_more(node.sub) or node.relation.request)
+        open_ = sup_has and (emits_more(node.sub) or node.relation.request or _names_fit(node.sub, pattern))
         if not sup_has and "additionalProperties" in node.sup.keys:
             pair = (old[pattern], rest_of(node.b)) if pattern in old else (rest_of(node.a), new[pattern])
             node.child(("pattern", pattern), *pair)

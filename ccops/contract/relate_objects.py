@@ -179,11 +179,15 @@ def _removed(node: Node, name: str, mine: Sub) -> None:
             node.child(("property", name), mine, rest)
         reason = "still taken, and ignored"
         node.emit(kind, "removed", old, None, place, open_=False, soft=True, reason=reason)
-    elif was_required and name not in required_by(node.b):
+        return
+    free = kind == "property" and emits_more(node.b)  # a map: it may send anything under this name
+    if free and "additionalProperties" in node.b.keys:
+        node.child(("property", name), mine, rest)
+    if was_required and name not in required_by(node.b):
         node.emit(kind, "removed", old, None, place, open_=True, blame="required")
     else:
         reason = "it was optional: a client had to do without it before"
-        node.emit(kind, "removed", old, None, place, open_=False, soft=True, reason=reason)
+        node.emit(kind, "removed", old, None, place, open_=free, soft=True, reason=reason)
 
 
 def _added(node: Node, name: str, theirs: Sub) -> None:

@@ -147,3 +147,21 @@ def test_a_free_map_may_hold_what_a_new_property_refuses(free: Json) -> None:
     broken = [one for one in bodies(Direction.REQUEST, free, whole).findings if one.level is Level.ERR]
     assert [(one.code, one.path) for one in broken] == [("REQUEST_TYPE_NARROWED", "$.level")]
     assert_checked(broken[0], api(), api(), (free, whole))
+
+
+def test_a_map_that_is_sent_may_hold_what_the_declared_property_never_was() -> None:
+    whole, texts = obj(level=INT), {"type": "object", "additionalProperties": TEXT}
+    broken = [one for one in bodies(Direction.RESPONSE, whole, texts).findings if one.level is Level.ERR]
+    assert [one.path for one in broken] == ["$.level"]
+    assert_checked(broken[0], api(), api(), (whole, texts))
+    # Inside an alternative as well: nothing is proved by a declaration that was dropped.
+    result = bodies(Direction.RESPONSE, {"anyOf": [whole, TEXT]}, {"anyOf": [{"type": "object"}, TEXT]})
+    assert result.count(Level.ERR) + result.count(Level.WARN) > 0
+
+
+def test_a_pattern_also_binds_properties_that_are_declared() -> None:
+    bound = obj(a=TEXT) | {"patternProperties": {"^a": {"maxLength": 3}}}
+    (finding,) = bodies(Direction.RESPONSE, bound, obj(a=TEXT)).findings
+    assert_checked(finding, api(), api(), (bound, obj(a=TEXT)))
+    unbound = obj(b=TEXT) | {"patternProperties": {"^a": {"maxLength": 3}}}
+    assert [one.level for one in bodies(Direction.RESPONSE, unbound, obj(b=TEXT)).findings] == [Level.INFO]

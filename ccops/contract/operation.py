@@ -5,7 +5,7 @@ Inside callbacks and webhooks the service is the one that calls, so directions a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ccops.contract import headers, lifecycle, parameters, security
 from ccops.contract.collect import Collector, Use
@@ -147,6 +147,8 @@ class Pair:
         )
         for kind in olds.keys() - news.keys():
             cover = next((one for one in news if _covers(one, kind)), None)
+            if cover is None and direction is Direction.RESPONSE:  # less is sent than a range allowed
+                cover = next((one for one in sorted(news) if _covers(kind, one)), None)
             if cover is not None:
                 news[kind] = news[cover]
                 continue
@@ -161,7 +163,7 @@ class Pair:
                 label=lead,
             )
         for kind in sorted(news.keys() - olds.keys()):
-            if not any(_covers(one, kind) or _covers(kind, one) for one in olds):
+            if not any(_covers(one, kind) for one in olds):
                 at, reason = ("", news[kind][1]), "the others are still there"
                 self._note(
                     f"{side}_MEDIA_TYPE_ADDED",
@@ -197,6 +199,8 @@ class Pair:
             if target is not None:
                 self._response(status, old[status], new[target])
                 continue
+            if self.answers is Direction.RESPONSE and _within(status, new):
+                continue  # fewer of a range are sent; each is compared with it below
             success = status[:1] == "2"
             self._note(
                 f"RESPONSE_{'SUCCESS' if success else 'ERROR'}_STATUS_REMOVED",
@@ -267,6 +271,11 @@ def _covers(wide: str, narrow: str) -> bool:
 
 def _schema_of(media: Held, at: str) -> Sub:
     return Sub(media["schema"], step(at, "schema")) if "schema" in media else Sub(True, at)
+
+
+def _within(status: str, answers: Iterable[str]) -> bool:
+    """Return whether `status` is a range like 2XX that one of `answers` lies in."""
+    return status.endswith("XX") and any(one[:1] == status[:1] for one in answers)
 
 
 def _answer(answers: Mapping[str, object], status: str) -> str | None:

@@ -53,6 +53,18 @@ class Parameter:
         style = str(self.raw.get("style", _STYLES.get(self.place, "form")))
         return style, bool(self.raw.get("explode", style == "form"))
 
+    @property
+    def spelling(self) -> list[object]:
+        """Return how its value becomes text: style and explode, or the media type of its content."""
+        content = self.raw.get("content")
+        return (
+            list(self.style)
+            if self.wire
+            else [", ".join(sorted(content))]
+            if isinstance(content, Mapping)
+            else []
+        )
+
 
 def listed(source: Source, operation: Operation) -> dict[tuple[str, str], Parameter]:
     """Return the parameters of an operation and its path, the operation's own winning."""
@@ -219,17 +231,24 @@ class _Run:
         wired = old.wire and new.wire
         use = Use(self.operation, "parameter", label, (old.place, old.name))
         self.collector.schema(use, self.direction, old.schema, new.schema, wire=wired)
-        if wired and old.style != new.style and self._composite(old, new):
+        if self._written_anew(old, new):
             self._note(
                 "PARAMETER_STYLE_CHANGED",
                 Verdict.REFUTED,
                 at,
                 f"{label} is written another way",
-                "lists read differently now",
-                old=list(old.style),
-                new=list(new.style),
+                "what callers write reads differently now",
+                old=old.spelling,
+                new=new.spelling,
                 path=path,
             )
+
+    def _written_anew(self, old: Parameter, new: Parameter) -> bool:
+        """Return whether the same value is another text now: lists by style, all by `;p=1`, `.1` or JSON."""
+        if old.spelling == new.spelling:
+            return False
+        marked = {"label", "matrix"} & {old.style[0], new.style[0]} and old.style[0] != new.style[0]
+        return not (old.wire and new.wire) or bool(marked) or self._composite(old, new)
 
     def _composite(self, old: Parameter, new: Parameter) -> bool:
         sources = self.collector.sources(self.direction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from ccops.contract.collect import Collector
@@ -103,4 +104,15 @@ def _shown(way: Way) -> object:
 
 
 def _said(way: Way) -> str:
-    return " with ".join(sorted(way)) if way else "no authentication"
+    return " with ".join(map(_called, sorted(way))) if way else "no authentication"
+
+
+def _called(scheme: str) -> str:
+    """Return a scheme as people say it: "apiKey header X-Token", "http bearer"."""
+    try:
+        held = json.loads(scheme)
+    except ValueError:
+        return scheme
+    return " ".join(
+        str(held[key]) for key in ("type", "in", "name", "scheme", "openIdConnectUrl") if key in held
+    )

@@ -253,6 +253,27 @@ def test_a_missing_parameter_is_shown_as_a_call_without_it() -> None:
     assert finding.witness.wire == "without ?page=..."
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (_query(schema=TEXT), {"name": "page", "in": "query", "content": {"application/json": {"schema": TEXT}}}),
+        ({"name": "id", "in": "header", "schema": TEXT}, {"name": "id", "in": "header", "schema": TEXT, "style": "label"}),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_written_another_way_is_a_break(old: Json, new: Json) -> None:
+    result = compared(api(parameters=[old]), api(parameters=[new]))
+    assert words(result) == {("PARAMETER_STYLE_CHANGED", "ERR")}
+
+
+def test_a_scheme_is_told_in_words() -> None:
+    sides = [api(components=BEARER, security=[{name: []}]) for name in ("token", "key")]
+    said = [one.message for one in compared(*sides).findings]
+    assert said == [
+        "POST /things: http bearer is not enough any more",
+        "POST /things: apiKey header k is enough now",
+    ]
+
+
 def test_a_default_status_answers_for_all_others() -> None:
     old = api(operation=_answers(_200=CONTENT, default=CONTENT))
     new = api(operation=_answers(default=CONTENT))

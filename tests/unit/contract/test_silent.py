@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccops.contract.model import Direction
+from ccops.contract.model import Direction, Level
 from tests.unit.contract.documents import Json, api, bodies, compared, obj
 
 TEXT: Json = {"type": "string"}
@@ -109,6 +109,22 @@ def test_openapi_3_0_and_3_1_say_the_same_in_their_own_words(
 
 def _parameter(schema: Json, **more: object) -> list[object]:
     return [{"name": "page", "in": "query", "schema": schema, **more}]
+
+
+_ANSWER: Json = {"description": "x", "content": {"application/json": {"schema": TEXT}}}
+NARROWER: list[tuple[Json, Json]] = [
+    ({"200": {"description": "x", "content": {"*/*": {"schema": TEXT}}}}, {"200": _ANSWER}),
+    ({"2XX": _ANSWER}, {"200": _ANSWER}),
+    ({"2XX": _ANSWER}, {"200": _ANSWER, "201": _ANSWER}),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), NARROWER)
+def test_an_answer_out_of_the_range_that_was_promised_is_silent(old: Json, new: Json) -> None:
+    assert compared(api(operation={"responses": old}), api(operation={"responses": new})).findings == ()
+    back = compared(api(operation={"responses": new}), api(operation={"responses": old})).findings
+    assert back
+    assert all(one.level is Level.INFO for one in back)
 
 
 DOCUMENTS: list[tuple[Json, Json]] = [

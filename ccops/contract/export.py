@@ -7,6 +7,7 @@ shell could. `PYTHONHASHSEED` is fixed, since a set in a model would otherwise o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,12 +15,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccops.core.errors import UsageError
-from ccops.core.masking import mask_urls
+from ccops.core.masking import Masker
 
 BUNDLED_APP = "ccops.backend.main:create_app"
 MAX_BYTES = 64 * 2**20
@@ -98,32 +100,42 @@ def _run(app: App, folder: Path) -> None:
         except OSError as error:
             raise _failed(app, f"{type(error).__name__}: {error}") from None
         try:
-            code = process.wait(app.timeout_s)
-        except subprocess.TimeoutExpired:
+            ended = _ended(process, app.timeout_s)
+        finally:
+            code = _end(process)
+        if not ended:
             raise UsageError(
                 "EXPORT_TIMEOUT",
                 f"{app.spec} was not ready within {app.timeout_s:g} s",
-                evidence=_tail(folder),
+                evidence=_tail(app, folder),
                 next_step="an app must not connect or wait while it is imported; --timeout allows more",
-            ) from None
-        finally:
-            _end(process)
+            )
     if code != 0:
-        raise _failed(app, _tail(folder))
+        raise _failed(app, _tail(app, folder))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and what it started: the group is its own, so that nobody else can be hit."""
-    if process.poll() is None:
+def _ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Return whether the process ended in time. It is not reaped: its id must stay its own until `_end`."""
+    until = time.monotonic() + timeout_s
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Kill the process and what it left behind: the group is its own, so that nobody else can be hit."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    return process.wait()
 
 
 def _read(app: App, folder: Path) -> Exported:
     out = folder / "out"
     if not out.is_file() or out.stat().st_size > MAX_BYTES:
         why = f"it wrote more than {MAX_BYTES} bytes" if out.is_file() else "it ended without a document"
-        raise _failed(app, f"{why}\n{_tail(folder)}")
+        raise _failed(app, f"{why}\n{_tail(app, folder)}")
     told = json.loads(out.read_text(encoding="utf-8"))
     if "wrong" in told:
         raise _failed(app, str(told["wrong"]))
@@ -133,10 +145,13 @@ def _read(app: App, folder: Path) -> Exported:
     return Exported(document, told["versions"])
 
 
-def _tail(folder: Path) -> str:
-    """Return the last lines the process wrote, which are the ones that say why."""
-    text = (folder / "said").read_bytes()[-4000:].decode("utf-8", "replace")
-    return mask_urls("\n".join(text.strip().splitlines()[-6:])) or "it said nothing"
+def _tail(app: App, folder: Path) -> str:
+    """Return the last lines the process wrote, which are the ones that say why, without what --set gave."""
+    with (folder / "said").open("rb") as said:
+        said.seek(max(0, said.seek(0, os.SEEK_END) - 4000))
+        text = said.read().decode("utf-8", "replace")
+    last = "\n".join(text.strip().splitlines()[-6:])
+    return Masker(app.settings.values()).text(last) or "it said nothing"
 
 
 def _failed(app: App, why: str) -> UsageError:

@@ -41,7 +41,7 @@ def _versions() -> dict[str, str]:
 
 
 def _write(out: str, value: object) -> None:
-    Path(out).write_text(json.dumps(value), encoding="utf-8")
+    Path(out).write_text(json.dumps(value, allow_nan=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,29 @@ def test_an_app_a_factory_and_a_nested_name_are_all_found(tail: str, tmp_path: P
     assert exported.document["x"] == 1
 
 
+def test_what_an_app_leaves_behind_is_ended_too(tmp_path: Path) -> None:
+    text = (
+        "import subprocess\n"
+        "child = subprocess.Popen(['sleep', '60'])\n"
+        "open('pid', 'w').write(str(child.pid))\n" + DOCUMENT % "[]" + "app = App()"
+    )
+    export_app(_app(tmp_path, text))
+    assert _gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_value_that_was_given_is_not_in_the_error(tmp_path: Path) -> None:
+    text = "import os\nraise RuntimeError(f\"bad key {os.environ['SIGNING_KEY']}\")\n"
+    with pytest.raises(UsageError) as caught:
+        export_app(_app(tmp_path, text, settings={"SIGNING_KEY": "s3same-open"}))
+    assert "bad key ***" in caught.value.evidence
+
+
+def test_a_document_that_is_no_json_is_refused_where_it_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="gives no OpenAPI document") as caught:
+        export_app(_app(tmp_path, DOCUMENT % "[float('nan')]" + "app = App()"))
+    assert "JSON compliant" in caught.value.evidence
+
+
 def test_the_app_sees_only_allowed_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCOPS_PG_URL", "postgresql://u:hunter2@h/db")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")

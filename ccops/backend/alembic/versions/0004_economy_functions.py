@@ -1092,8 +1092,9 @@ BEGIN
     SELECT * INTO tx FROM shop_transactions WHERE public_id = p_tx;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     PERFORM cc_lock_wallet(tx.user_id);
+    -- As it is now that nobody else may move: a late payment gives its purchase another hold.
     UPDATE shop_transactions t SET status = 'REFUNDED', refunded_at = now(), failure_reason = 'refunded'
-     WHERE t.id = tx.id AND t.status = 'SUCCESS';
+     WHERE t.id = tx.id AND t.status = 'SUCCESS' RETURNING t.* INTO tx;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_REFUNDABLE'); END IF;
     IF tx.kind = 'battle_pass' THEN PERFORM cc_close_pass(tx); END IF;
     IF tx.kind = 'limited' THEN PERFORM cc_limited_return(tx); END IF;

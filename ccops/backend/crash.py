@@ -50,9 +50,11 @@ async def run(conn: Connection, beat: Beat) -> None:
 
 
 async def settle_over(conn: Connection, beat: Beat) -> None:
-    """Settle the bets that are still open in a round that is over."""
-    row = await repository.find_unsettled(conn)
-    if row is not None:
+    """Settle the bets that are still open in rounds that are over.
+
+    All of them: a bet that can't be settled (its win does not fit the wallet) must not hide later rounds.
+    """
+    for row in await repository.list_unsettled(conn):
         await _settle(conn, row, await repository.list_due(conn, cast(int, row["id"])), beat)
 
 

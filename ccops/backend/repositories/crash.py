@@ -18,6 +18,11 @@ SELECT r.id, r.public_id, r.seed_hash, r.seed_enc, r.seed, r.crash_x100, r.edge_
        extract(epoch FROM clock_timestamp() - r.starts_at)::float8 AS running_s
   FROM crash_rounds r
 """
+_UNSETTLED = f"""
+{_LOOK}
+ WHERE r.status = 'CRASHED' AND r.id IN (SELECT b.round_id FROM crash_bets b WHERE b.status = 'OPEN')
+ ORDER BY r.id LIMIT 100
+"""  # noqa: S608 - the only thing interpolated is our own query
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +184,9 @@ async def end(conn: Connection, round_id: int, crash_x100: int, seed: str) -> bo
     return bool(done)
 
 
-async def find_unsettled(conn: Connection) -> Mapping[str, object] | None:
-    """Return the oldest round that is over and still has an open bet."""
-    return await conn.fetchrow(
-        f"""{_LOOK} JOIN crash_bets b ON b.round_id = r.id AND b.status = 'OPEN'
-             WHERE r.status = 'CRASHED' ORDER BY r.id LIMIT 1"""
-    )
+async def list_unsettled(conn: Connection) -> list[Mapping[str, object]]:
+    """Return the rounds that are over and still have an open bet, oldest first."""
+    return await conn.fetch(_UNSETTLED)
 
 
 async def list_due(conn: Connection, round_id: int, *, until_x100: int | None = None) -> list[Due]:

@@ -193,6 +193,30 @@ def test_a_held_wallet_holds_up_nobody_else_for_long(crash: Crash, crowd: list) 
     judge(crash, round_id, point, {})
 
 
+def test_a_win_that_fits_no_wallet_hides_no_later_round(crash: Crash, crowd: list) -> None:
+    def give(gold: int) -> None:
+        crash.sql(
+            "SELECT cc_post('{\"trace_id\": \"full\", \"request_id\": \"full\", \"env\": \"dev\"}', %s, %s,"
+            " 'mint:signup', 'signup', 'user', gen_random_uuid()::text)",
+            crowd[0].id, gold,
+        )  # fmt: skip
+
+    first, point = play(crash, crowd[:1], [110], (150, 160))
+    full = 2**63 - 1 - crash.sql("SELECT gold FROM wallets WHERE user_id = %s", crowd[0].id)[0]["gold"]
+    give(full)
+    try:
+        crash.at(point + 1)
+        wait(lambda: crash.round(first)["status"] == "CRASHED", show=crash.logs)
+        second, end = play(crash, crowd[1:3], [None, 110], (150, 160))
+        crash.at(end + 1)
+        wait(lambda: over(crash, second), show=crash.logs)
+        assert judge(crash, second, end, {}) == {"CASHED": 1, "LOST": 1}
+        assert not over(crash, first)
+    finally:
+        give(-full)
+    wait(lambda: over(crash, first), show=crash.logs)
+
+
 def test_while_nobody_bets_nothing_is_written(crash: Crash) -> None:
     wait(lambda: crash.sql("SELECT 1 FROM crash_rounds WHERE status = 'WAITING'"), show=crash.logs)
     before = crash.sql("SELECT id, xmin::text FROM crash_rounds")

@@ -6,6 +6,7 @@ which would show as duplicates in the metrics. Without Redis, and in a single pr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,7 +20,8 @@ async def claimed(job: str) -> AsyncIterator[bool]:
 
     A process that dies holding it delays the job by the key's time to live.
     """
-    key = LOOP_CLAIM.pattern.format(job=job)
+    # A provider names its events as it likes: long, and with the colons that separate our own keys.
+    key = LOOP_CLAIM.pattern.format(job=hashlib.sha256(job.encode()).hexdigest()[:32])
     mine = not settings.process_number or await _take(key)
     try:
         yield mine

@@ -67,8 +67,9 @@ async def _hold(connection: AsyncConnection[DictRow], one: Invariant) -> Check:
     begun = time.monotonic()
     query = _COUNTED.replace("...", one.sql)
     try:
-        # A savepoint each; prepared, so that the server itself refuses a second statement inside.
-        async with connection.transaction():
+        # A savepoint each, taken back: what a query sets (a search path, no timeout) must not reach the next.
+        # Prepared, so that the server itself refuses a second statement inside.
+        async with connection.transaction(force_rollback=True):
             rows = await (await connection.execute(query.encode(), prepare=True)).fetchall()
     except psycopg.Error as error:
         if connection.closed:  # the server is gone: that is no property of this query

@@ -112,14 +112,40 @@ def test_a_query_that_could_not_look_is_not_green_and_the_next_one_still_runs(
     assert looked.exit_code is ExitCode.UNREACHABLE
 
 
+@pytest.mark.parametrize(
+    "sets", ["set_config('search_path', 'elsewhere', false)", "set_config('statement_timeout', '0', false)"]
+)
+def test_a_query_changes_nothing_for_those_behind_it(planted: Planted, contract: Contract, sets: str) -> None:
+    planted.run(*plants.INVARIANTS["wallet_is_sum_of_ledger"], "CREATE SCHEMA elsewhere")
+    planted.run("CREATE TABLE elsewhere.wallets (LIKE wallets)")
+    text = (
+        f"-- name: first\nSELECT 1 WHERE {sets} IS NULL;\n"
+        "-- name: finds\nSELECT user_id FROM wallets;\n-- name: sleeps\nSELECT pg_sleep(2);\n"
+    )
+
+    looked = planted.look(
+        "first", "finds", "sleeps", timeout_s=0.4, CCOPS_CONTRACT=contract({"invariants.sql": text})
+    )
+
+    assert [one.verdict for one in looked.checks] == [
+        Verdict.HOLDS,
+        Verdict.BROKEN,
+        Verdict.NOT_EVALUATED,
+    ]
+
+
 def test_all_rules_are_judged_by_one_snapshot(planted: Planted, contract: Contract) -> None:
     text = (
-        "-- name: slow\nSELECT s FROM pg_sleep(0.6) AS s WHERE s::text <> '';\n"
+        "-- name: slow\nSELECT s FROM pg_sleep(1.5) AS s WHERE s::text <> '';\n"
         "-- name: late\nSELECT gold FROM wallets WHERE gold = 77;\n"
     )
 
     def change() -> None:
-        time.sleep(0.3)
+        end = time.monotonic() + 10
+        with psycopg.connect(planted.url, autocommit=True) as conn:
+            while not conn.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'").fetchone():
+                assert time.monotonic() < end
+                time.sleep(0.01)
         planted.run("UPDATE wallets SET gold = 77")
 
     other = threading.Thread(target=change)

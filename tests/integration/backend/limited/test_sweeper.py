@@ -125,13 +125,13 @@ def test_a_hold_in_other_hands_is_left_to_them(package, crowd, sql, database, en
     name, other = package(cents=500, worth=10), package()
     _, receipt = promise(sql, first, name)
     hold_all(sql, [second], other)
-    sql("UPDATE limited_holds SET expires_at = now() + '300 ms' WHERE package_id IN (%s, %s)", name, other)
+    sql("UPDATE limited_holds SET expires_at = now() + '2 s' WHERE package_id IN (%s, %s)", name, other)
     with psycopg.connect(database) as capture, psycopg.connect(database, autocommit=True) as sweep:
         capture.execute(
             "SELECT cc_settle(%s, 'nobody', %s, 'payment.succeeded', %s, 500, '{}')",
             (CONTEXT, receipt, receipt),
         )
-        time.sleep(0.4)  # both have expired now, but one was captured in time
+        time.sleep(2.1)  # both have expired now, but one was captured in time
         rows = sweep.execute("SELECT * FROM cc_limited_expire(100)").fetchall()
         assert len(rows) == 1
     assert (ended(name), ended(other)) == ({"CAPTURED": 1}, {"EXPIRED": 1})

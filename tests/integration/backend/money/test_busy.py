@@ -16,14 +16,18 @@ from tests.integration.backend.money.payment import event, outcome, send
 def crossed(player, owner: int, scope: str, key: str, ask: Callable[[], httpx.Response]) -> httpx.Response:
     """Hold the wallet, wait until `ask` holds the key and waits for the wallet, then want the key too.
 
-    PostgreSQL ends the one that has waited for a second first, which is the request.
+    PostgreSQL ends the one that first has waited for a second (our own connection looks later): the request.
     """
     answers: list[httpx.Response] = []
     with psycopg.connect(player.server.database) as conn:
         conn.execute("SELECT 1 FROM wallets WHERE user_id = %s FOR UPDATE", (player.id,))
         asking = threading.Thread(target=lambda: answers.append(ask()))
         asking.start()
-        time.sleep(0.4)
+        end = time.monotonic() + 10
+        while not player.server.sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            assert time.monotonic() < end, "the request never waited"
+            time.sleep(0.02)
+        conn.execute("SET deadlock_timeout = '8s'")
         conn.execute(
             """INSERT INTO idempotency_keys (user_id, scope, key, request_hash, expires_at)
                VALUES (%s, %s, %s, 'x', now()) ON CONFLICT DO NOTHING""",

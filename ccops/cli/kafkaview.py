@@ -75,7 +75,7 @@ def _lag_issues(lag: GroupLag, fail_above: int | None) -> list[Issue]:
             evidence = f"{where}: committed {first.committed}, {first.earliest} to {first.latest}"
             issues.append(
                 Issue(
-                    f"KAFKA_LAG_{state.value}",
+                    "KAFKA_LAG_AHEAD" if state is State.AHEAD else "KAFKA_LAG_EXPIRED",
                     f"{name}: {len(found)} partition(s) {said}",
                     "error" if fail_above is not None else "warning",
                     evidence,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccops.core.bundle import contract_folder, invalid, mapping, read_yaml
 from ccops.core.profile import Profile
@@ -49,33 +49,23 @@ def check_topics(broker: Broker, profile: Profile) -> tuple[Verdict, ...]:
 
 def _verdict(name: str, wanted: int | None, count: int | None, configs: dict[str, dict[str, str]]) -> Verdict:
     if count is None:
-        return Verdict(
-            name,
-            0,
-            wanted,
-            "is declared and does not exist",
-            "KAFKA_TOPIC_MISSING",
-            next_step="ccops up worker",
-        )
+        missing = Verdict(name, 0, wanted, "is declared and does not exist", next_step="ccops up worker")
+        return bad("KAFKA_TOPIC_MISSING", missing)
     if wanted is None:
-        return Verdict(
-            name,
-            count,
-            None,
-            f"{count} partition(s), in no contract",
-            "KAFKA_TOPIC_UNDECLARED",
-            "warning",
-            "declare it, or delete it",
-        )
+        said = f"{count} partition(s), in no contract"
+        stray = Verdict(name, count, None, said, severity="warning", next_step="declare it, or delete it")
+        return bad("KAFKA_TOPIC_UNDECLARED", stray)
     if count != wanted:
         said = f"has {count} partition(s), {wanted} are declared"
-        why = (
-            "keys have moved to other partitions"
-            if count > wanted
-            else "partitions can be added, never removed"
-        )
-        return Verdict(name, count, wanted, said, "KAFKA_TOPIC_PARTITIONS", next_step=why)
+        keys = "keys have moved to other partitions"
+        why = keys if count > wanted else "partitions can be added, never removed"
+        return bad("KAFKA_TOPIC_PARTITIONS", Verdict(name, count, wanted, said, next_step=why))
     return Verdict(name, count, wanted, f"{count} partition(s), {_keeping(configs.get(name, {}))}")
+
+
+def bad(code: str, verdict: Verdict) -> Verdict:
+    """Return `verdict` as a finding of `code`."""
+    return replace(verdict, code=code)
 
 
 def _keeping(config: dict[str, str]) -> str:

@@ -71,11 +71,11 @@ def test_a_time_that_could_mean_something_else_is_refused(text: str, zone: str, 
 
 @pytest.mark.parametrize(
     "text",
-    (
+    [
         *("", "yesterday", "20261122", "1795398211", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "1e9s"),
         *("-5s", "1969-12-31T23:59:59Z", "9999999999999999s", "2026-11-22T24:30:00Z"),
         "0001-01-01T00:00:00+23:59",
-    ),
+    ],
 )
 def test_what_is_no_time_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="no point in time"):

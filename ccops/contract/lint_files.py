@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,15 +30,26 @@ _COMMENT_ONLY = re.compile(r"^\s*(#|//|/\*|<!--|\*)")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as text. `name` is how people see it, with `/` between folders."""
+    """A file as text. `name` is how people see it, with `/` between folders.
+
+    outside  it was reached by a link, and does not lie where somebody asked to look
+    problem  why its text is not known; "" when it is
+    """
 
     path: Path
     name: str
     text: str
+    outside: bool = False
+    problem: str = ""
 
     @property
     def lines(self) -> list[str]:
-        return self.text.splitlines()
+        return [line.rstrip("\r\n") for line in lines_of(self.text)]
+
+
+def lines_of(text: str) -> list[str]:
+    """Return lines with their ends, counted as Python counts them: a form feed or U+2028 ends none."""
+    return io.StringIO(text, newline="").readlines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +85,12 @@ def sources(paths: Sequence[Path], root: Path, exclude: Sequence[str]) -> Iterat
                 evidence="a linter that looks at nothing would be green",
                 next_step="ccops lint routes PATH",
             )
-        for file in _files(path):
-            name = _name(file, root)
+        for found in _files(path):
+            file, name = found.resolve(), _name(found, root)
             if file in seen or any(fnmatch.fnmatchcase(f"/{name}", glob) for glob in exclude):
                 continue
             seen.add(file)
-            try:
-                yield Source(file, name, file.read_bytes().decode("utf-8"))
-            except (UnicodeDecodeError, OSError):
-                continue
+            yield _source(file, name, outside=not file.is_relative_to(path.resolve()))
 
 
 def allowed(source: Source) -> list[Allowed]:
@@ -95,18 +104,41 @@ def allowed(source: Source) -> list[Allowed]:
     return found
 
 
+def _source(file: Path, name: str, *, outside: bool) -> Source:
+    try:
+        return Source(file, name, file.read_bytes().decode("utf-8"), outside)
+    except UnicodeDecodeError as error:
+        return Source(file, name, "", outside, f"it is not UTF-8 at byte {error.start}")
+    except OSError as error:
+        return Source(file, name, "", outside, f"it can't be read: {error.strerror}")
+
+
 def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
-    for entry in sorted(path.iterdir()):
-        if entry.name.startswith(".") and entry.suffix != ".env":
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise UsageError(
+            "LINT_PATH_NOT_FOUND",
+            f"the folder {path} can't be read",
+            evidence=f"{error.strerror}; a linter that looks at nothing would be green",
+            next_step="ccops lint routes PATH",
+        ) from None
+    for entry in entries:
+        environment = entry.name == ".env" or entry.name.startswith(".env.")
+        if entry.name.startswith(".") and not environment:
             continue
         if entry.is_dir():
             # A link to a folder above would never end.
             if entry.name not in _SKIPPED and not entry.is_symlink():
                 yield from _files(entry)
-        elif entry.suffix in SUFFIXES and entry.is_file() and entry.stat().st_size <= _MAX_BYTES:
+        elif (
+            (environment or entry.suffix in SUFFIXES)
+            and entry.is_file()
+            and entry.stat().st_size <= _MAX_BYTES
+        ):
             yield entry
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from ccops.contract.lint_files import lines_of
 from ccops.contract.lint_routes import Fix
 from ccops.core.errors import Refused
 
@@ -24,9 +25,7 @@ def diff(changes: dict[Path, tuple[str, str, str]]) -> str:
     """Return the changes as one unified diff."""
     pieces: list[str] = []
     for name, old, new in changes.values():
-        pieces += difflib.unified_diff(
-            old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{name}", f"b/{name}", n=1
-        )
+        pieces += difflib.unified_diff(lines_of(old), lines_of(new), f"a/{name}", f"b/{name}", n=1)
     return "".join(piece if piece.endswith("\n") else f"{piece}\n" for piece in pieces)
 
 
@@ -41,7 +40,7 @@ def apply(changes: dict[Path, tuple[str, str, str]]) -> None:
 
 def _file(path: Path, fixes: Sequence[Fix]) -> tuple[str, str, str]:
     old = path.read_bytes().decode("utf-8")
-    lines = old.splitlines(keepends=True)
+    lines = lines_of(old)
     # From the right, so that a column found before still holds.
     for fix in sorted(fixes, key=lambda one: (one.line, one.column), reverse=True):
         line = lines[fix.line - 1] if fix.line <= len(lines) else ""

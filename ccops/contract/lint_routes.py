@@ -26,7 +26,7 @@ CODES = {
     "LINT_SHIM_IMPORT": "A module is imported that is kept for old imports only.",
     "LINT_ALLOW_INVALID": "A comment allows a finding without a reason, or its date is over.",
     "LINT_ALLOW_UNUSED": "A comment allows a finding that is not there any more.",
-    "LINT_UNPARSABLE": "A Python file can't be parsed, so that its routes and settings were not looked at.",
+    "LINT_UNPARSABLE": "A file can't be read as UTF-8 or parsed as Python, so that it was not looked at.",
 }
 
 
@@ -71,7 +71,11 @@ def lint(paths: Sequence[Path], rules: Rules, *, root: Path, today: date) -> Lin
         found = list(_strings(source, rules))
         marks += [mark for mark, _ in found]
         fixes += [fix for _, fix in found if fix is not None]
-        if source.path.suffix == ".py":
+        if source.problem:
+            marks.append(
+                _mark("LINT_UNPARSABLE", "this file was not looked at", source, 1, 1, source.problem)
+            )
+        elif source.path.suffix == ".py":
             marks += _python(source, rules, routes)
     marks += [
         Mark(
@@ -104,7 +108,12 @@ def _strings(source: Source, rules: Rules) -> Iterator[tuple[Mark, Fix | None]]:
                 said = f"{rule.string!r} is forbidden" + (f": use {rule.instead!r}" if rule.instead else "")
                 mark = _mark("LINT_FORBIDDEN_STRING", said, source, number, column, rule.why)
                 # What goes on below the path is another path, which the replacement may not have.
-                safe = rule.instead and line[hit.end() : hit.end() + 1] != "/" and "ccops: allow" not in line
+                safe = (
+                    rule.instead
+                    and not source.outside
+                    and line[hit.end() : hit.end() + 1] != "/"
+                    and "ccops: allow" not in line
+                )
                 fix = Fix(source.path, source.name, number, column, rule.string, rule.instead)
                 yield mark, fix if safe else None
 

@@ -214,3 +214,33 @@ def test_rules_of_a_team_replace_ours(tmp_path: Path) -> None:
 def test_every_code_is_described() -> None:
     assert PACKAGED.is_file()
     assert all(code.startswith("LINT_") and text.endswith(".") for code, text in CODES.items())
+
+
+def test_a_file_that_is_no_text_is_a_finding_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "old.js").write_bytes(f"// caf\xe9\nget('{OLD}')\n".encode("latin-1"))
+    assert _found(_lint(tmp_path, {})) == [("LINT_UNPARSABLE", "old.js", 1)]
+
+
+def test_a_file_of_variables_is_looked_at_and_other_hidden_ones_are_not(tmp_path: Path) -> None:
+    linted = _lint(tmp_path, {".env": f"URL={OLD}\n", ".env.local": f"URL={OLD}\n", ".cache.js": OLD})
+    assert [file for _, file, _ in _found(linted)] == [".env", ".env.local"]
+
+
+def test_a_link_is_mended_where_it_leads_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    for name in ("src/a.js", "away.js"):
+        (tmp_path / name).write_text(f"get('{OLD}')\n")
+        (tmp_path / "src" / f"link-{Path(name).name}").symlink_to(tmp_path / name)
+    linted = lint([tmp_path / "src"], RULES, root=tmp_path, today=TODAY)
+    assert _found(linted) == [("LINT_FORBIDDEN_STRING", name, 1) for name in ("away.js", "src/a.js")]
+    lint_fix.apply(lint_fix.fixed(linted.fixes))
+    assert [(tmp_path / name).read_text() for name in ("src/a.js", "away.js")] == [
+        "get('/api/users/me')\n",
+        f"get('{OLD}')\n",
+    ]
+    assert (tmp_path / "src" / "link-a.js").is_symlink()
+
+
+def test_lines_are_counted_as_python_counts_them(tmp_path: Path) -> None:
+    text = "a = '\u2028\x0c'\nimport os\nb = os.environ  # ccops: allow=LINT_SETTINGS_OUTSIDE reason=old\n"
+    assert not _lint(tmp_path, {"a.py": text}).open

@@ -1,10 +1,12 @@
--- Earn experience. p_levels are the exp thresholds of level 2, 3, ... in ascending order.
+-- Earn experience. p_levels are the exp thresholds of level 2, 3, ... in ascending order. A level that was
+-- reached stays, whatever becomes of the thresholds: rewards were claimed for it.
 CREATE OR REPLACE FUNCTION cc_earn_exp(
     p_user bigint, p_exp bigint, p_levels bigint[], OUT exp bigint, OUT level integer
 ) LANGUAGE sql VOLATILE AS $$
     UPDATE users u
        SET exp = u.exp + p_exp,
-           level = 1 + (SELECT count(*) FROM unnest(p_levels) AS threshold WHERE threshold <= u.exp + p_exp)
+           level = greatest(u.level, 1 + (
+               SELECT count(*) FROM unnest(p_levels) AS threshold WHERE threshold <= u.exp + p_exp))
      WHERE u.id = p_user
     RETURNING u.exp, u.level;
 $$;

@@ -25,6 +25,16 @@ def gold(user):
     return user.get("/api/users/me").json()["gold_balance"]
 
 
+def test_a_level_that_was_reached_stays_when_levels_become_dearer(account, sql, season):
+    user = account()
+    level_two(user)
+    assert claim(user, 2).status_code == 200
+
+    (now,) = sql("SELECT level FROM cc_earn_exp(%s, 1, '{1000, 2000}')", user.id)
+
+    assert now == {"level": 2}
+
+
 def test_the_pass_shows_level_tracks_and_what_is_claimed(account, season):
     user = account()
     level_two(user)

@@ -70,10 +70,34 @@ def running_broker(provider: str, home: Path) -> Iterator[Broker]:
     up = made.ccops("up", "kafka", "--kafka", provider, timeout=600)
     try:
         assert up.code == 0, up.out + up.err
-        yield Broker(provider, made.profile().get("CCOPS_KAFKA_BOOTSTRAP"), home)
+        ready = Broker(provider, made.profile().get("CCOPS_KAFKA_BOOTSTRAP"), home)
+        _coordinate(ready.bootstrap)
+        yield ready
     finally:
         down = made.ccops("down")
     assert down.code == 0, down.out + down.err
+
+
+def _coordinate(bootstrap: str) -> None:
+    """Wait until groups can be written: a new cluster makes its topic of offsets at the first call.
+
+    Until then real Kafka answers an alter with an error in each partition, and the client does not raise.
+    """
+    from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    topic, group = fresh("warmup"), fresh("warmup")
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
+
+    def written() -> bool:
+        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 0)])]
+        answer = admin.alter_consumer_group_offsets(asked)[group].result(20)
+        return not any(one.error for one in answer.topic_partitions)
+
+    assert until(written)
+    admin.delete_consumer_groups([group])[group].result(20)
+    admin.delete_topics([topic])[topic].result(20)
 
 
 def fresh(stem: str) -> str:

@@ -41,7 +41,7 @@ class NoidaProvider:
     name = "noida"
     gaps = (
         "no session expiry: a killed consumer stays in its group until the broker restarts",
-        "cooperative-sticky assignment and the KIP-848 protocol do not work",
+        "the KIP-848 consumer protocol does not work; topics have no identity",
         "records acknowledged in the last 0.5 s are lost by kill -9",
     )
     keeps_ghosts = True

@@ -32,7 +32,9 @@ _SETTINGS = {
     # Tests and scenarios take members with a short session.
     "group.min.session.timeout.ms": "1000",
     "log.segment.bytes": "67108864",
-    "controlled.shutdown.enable": "false",
+    # A killed broker can't register again before its old session ends: 9 s unless said otherwise.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 

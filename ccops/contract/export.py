@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ccops.contract.load import parse
 from ccops.core.errors import UsageError
 from ccops.core.masking import Masker
 
@@ -136,7 +137,8 @@ def _read(app: App, folder: Path) -> Exported:
     if not out.is_file() or out.stat().st_size > MAX_BYTES:
         why = f"it wrote more than {MAX_BYTES} bytes" if out.is_file() else "it ended without a document"
         raise _failed(app, f"{why}\n{_tail(app, folder)}")
-    told = json.loads(out.read_text(encoding="utf-8"))
+    told = parse(out.read_bytes(), f"app {app.spec}")
+    assert isinstance(told, dict)
     if "wrong" in told:
         raise _failed(app, str(told["wrong"]))
     document = told["document"]

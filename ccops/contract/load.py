@@ -22,6 +22,7 @@ MAX_DEPTH = 120
 MAX_NODES = 3_000_000
 EXTERNAL = "x-ccops-external"
 _OUTSIDE = re.compile(rb"""\$ref["']?\s*:\s*["']?[^#"'\s{\[]""")
+_HALF = re.compile(r"\\[uU](?:0000)?[dD][89a-fA-F]")
 Fetch = Callable[[str], bytes]
 
 
@@ -124,6 +125,8 @@ def parse(content: bytes, name: str) -> object:
     except RecursionError:
         raise bad("CONTRACT_TOO_DEEP", name, "", f"nested deeper than {MAX_DEPTH}") from None
     measure(data, name)
+    if _HALF.search(text):
+        _whole_texts(data, name)
     return data
 
 
@@ -153,6 +156,22 @@ def measure(data: object, name: str) -> None:
         seen += len(node)
         if seen > MAX_NODES:
             raise bad("CONTRACT_TOO_BIG", name, _pointer(trail), f"more than {MAX_NODES:,} nodes")
+
+
+def _whole_texts(data: object, name: str) -> None:
+    """Refuse a text with half of a surrogate pair: JSON can spell it, and nothing can write it again."""
+    stack: list[tuple[object, tuple[object, object] | None]] = [(data, None)]
+    seen: set[int] = set()
+    while stack:
+        node, trail = stack.pop()
+        if isinstance(node, str):
+            if any("\ud800" <= char <= "\udfff" for char in node):
+                where = _pointer(trail).encode("utf-8", "replace").decode()
+                raise bad("CONTRACT_UNREADABLE", name, where, "a text with half of a surrogate pair")
+        elif isinstance(node, (dict, list)) and id(node) not in seen:
+            seen.add(id(node))
+            for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+                stack += [(key, (trail, key)), (child, (trail, key))]
 
 
 def kind_of(value: object) -> str:

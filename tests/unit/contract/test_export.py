@@ -61,6 +61,12 @@ def test_a_document_that_is_no_json_is_refused_where_it_is_made(tmp_path: Path) 
     assert "JSON compliant" in caught.value.evidence
 
 
+def test_a_document_with_half_a_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        export_app(_app(tmp_path, DOCUMENT % "'\\ud800'" + "app = App()"))
+    assert (caught.value.code, caught.value.evidence) == ("CONTRACT_UNREADABLE", "app shop:app: /document/x")
+
+
 def test_the_app_sees_only_allowed_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCOPS_PG_URL", "postgresql://u:hunter2@h/db")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")

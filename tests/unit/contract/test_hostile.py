@@ -83,6 +83,19 @@ def test_yaml_that_would_end_the_process_is_refused(text: str) -> None:
     assert time.process_time() - started < SECONDS
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"openapi": "3.1.0", "x": {"a": ["\ud83d\ude00", "\ud800"]}}',
+        r'{"openapi": "3.1.0", "x": {"a": [0, {"\uDfff": 1}]}}',
+        'openapi: 3.1.0\nx: {a: [0, "\\uD800"]}',
+    ],
+)
+def test_half_a_character_is_refused_before_anything_has_to_write_it(text: str) -> None:
+    assert _refusal(text).code == "CONTRACT_UNREADABLE"
+    assert _loaded(r'{"openapi": "3.1.0", "x": "\ud83d\ude00"}')
+
+
 def test_a_duplicate_key_is_found_by_its_pointer() -> None:
     assert _refusal('{"openapi": "3.1.0", "x": {"a": [{"b": 1, "b": 2}]}}').evidence == "f.yaml: /x/a/0/b"
 

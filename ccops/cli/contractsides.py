@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccops.contract import approvals
+from ccops.contract.codes import catalogue, known_ids
 from ccops.contract.export import BUNDLED_APP, App, export_app
 from ccops.contract.load import Document
 from ccops.contract.model import Approval, Consumer, Direction, Level, Policy
@@ -151,6 +153,7 @@ def consumers(found: Sequence[Use], old: Document) -> Iterable[Consumer]:
 def overrides(levels: Iterable[str]) -> dict[str, Level]:
     """Return `CODE=LEVEL` pairs as a mapping. Raises UsageError for what is none."""
     found = {}
+    known = catalogue().keys() | known_ids()
     for pair in levels:
         code, sign, level = pair.partition("=")
         if not sign or not code or level.upper() not in Level.__members__:
@@ -159,6 +162,16 @@ def overrides(levels: Iterable[str]) -> dict[str, Level]:
                 f"--level {pair!r} is not CODE=LEVEL",
                 evidence="levels: err, warn, info",
                 next_step="--level RESPONSE_PROPERTY_ADDED=warn",
+            )
+        if code not in known:
+            near = difflib.get_close_matches(code, known, n=3)
+            raise UsageError(
+                "LEVEL_INVALID",
+                f"no finding has the code {code!r}",
+                evidence=f"near: {', '.join(near)}"
+                if near
+                else "a level that holds for nothing helps nobody",
+                next_step="ccops explain",
             )
         found[code] = Level[level.upper()]
     return found

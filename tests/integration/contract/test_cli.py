@@ -193,6 +193,7 @@ def test_an_export_from_a_file_is_sorted_json_and_a_bundle_becomes_asyncapi(shop
         (["contract", "diff"], "SIDE_MISSING"),
         (["openapi", "diff", "--against", "main", "--report", "html=x"], "REPORT_UNKNOWN"),
         (["openapi", "diff", "--against", "main", "--level", "X=loud"], "LEVEL_INVALID"),
+        (["openapi", "diff", "--against", "main", "--level", "RESPONSE_TYPE_CHANGE=err"], "LEVEL_INVALID"),
         (["openapi", "diff", "--against", "main", "--approvals", "none.yml"], "APPROVALS_NOT_FOUND"),
         (["openapi", "comment", "--against", "main", "--apply"], "COMMENT_TARGET"),
         (["openapi", "approve", "beef", "--against", "main", "--owner", "d", "--reason", "r", "--expires",

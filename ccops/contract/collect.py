@@ -17,6 +17,7 @@ from ccops.contract.relate import Relation
 from ccops.contract.search import Search
 from ccops.contract.wire import shown
 
+MAX_USES = 50  # places where a shared change is tried that could not be shown elsewhere
 MAX_CURL = 500  # characters of a body in a line for curl
 _NAMED = frozenset({"property", "required", "mutability", "renamed-property", "default", "deprecation"})
 
@@ -61,6 +62,7 @@ class Collector:
         self._sources: dict[Direction, tuple[Source, Source]] = {}
         self._relations: dict[tuple[Direction, bool], tuple[Relation, Search]] = {}
         self._groups: dict[tuple[str, ...], _Group] = {}
+        self._tries: Counter[tuple[str, ...]] = Counter()
         self._by_core: dict[tuple[int, str], tuple[Core, tuple[str, ...]]] = {}
 
     @property
@@ -150,7 +152,7 @@ class Collector:
         spot = _spot(use.place, path)
         known = self._by_core.get((id(core), spot))
         within = _path(path, core)
-        if known is not None:
+        if known is not None and not self._again(core, known[1], search):
             self._put(known[1], self._groups[known[1]].finding, use.operation, f"{use.label} {within}")
             return
         direction, required = search.relation.direction, _required(core)
@@ -183,6 +185,15 @@ class Collector:
                 self._groups[key].finding = made
         self._put(key, self._groups[key].finding, use.operation, f"{use.label} {within}")
         self._by_core[id(core), spot] = core, key
+
+    def _again(self, core: Core, key: tuple[str, ...], search: Search) -> bool:
+        """Return whether a change that nothing showed yet may be shown where it is used once more."""
+        if self._groups[key].finding.level >= Level.ERR or core.soft or not core.open:
+            return False
+        if search.local(core).witness is None:
+            return False
+        self._tries[key] += 1
+        return self._tries[key] <= MAX_USES
 
     def _judged(
         self, core: Core, path: Path, root: tuple[Sub, Sub], search: Search

@@ -311,6 +311,24 @@ def test_one_change_of_a_shared_schema_is_one_finding_with_every_operation() -> 
     assert finding.verdict is Verdict.REFUTED
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_shared_change_is_a_break_where_one_operation_can_show_it(turned: bool) -> None:
+    ref: Json = {"$ref": "#/components/schemas/Thing"}
+    hidden, plain = {"type": "array", "items": ref, "maxItems": 0}, obj("x", x=ref)
+
+    def two(schema: Json) -> Json:
+        whole = api(schemas={"Thing": obj("a", a=schema)})
+        bodies = [plain, hidden] if turned else [hidden, plain]
+        return whole | {
+            "paths": {f"/{name}": {"post": _body(body)} for name, body in zip("ab", bodies, strict=True)}
+        }
+
+    (finding,) = compared(two(TEXT), two(INT)).findings
+    assert (finding.level, finding.witness is not None) == (Level.ERR, True)
+    assert {finding.operation, *finding.also} == {"POST /a", "POST /b"}
+    assert finding.operation == ("POST /a" if turned else "POST /b")
+
+
 def test_a_form_travels_as_text() -> None:
     def form(schema: Json) -> Json:
         return api(operation=_body(obj(a=schema), kind="application/x-www-form-urlencoded"))

@@ -56,11 +56,11 @@ def _ws() -> None:
     relay = import_module("ccops.backend.relays.realtime")
     publish = relay.publish
 
-    def skipping(pipe: object, row: object, *args: object, **kwargs: object) -> object:
+    def skipping(pipe: object, row: object, sha: str, before: object = None) -> object:
         # The relay marks the whole batch as pushed, so nobody will ever send this frame.
         if getattr(row, "type", "") == "reward_granted":
             return None
-        return publish(pipe, row, *args, **kwargs)
+        return publish(pipe, row, sha, None if getattr(before, "type", "") == "reward_granted" else before)
 
     relay.publish = skipping  # type: ignore[attr-defined]
 

@@ -23,10 +23,15 @@ end
 """
 RUN_ID = f"{_RUN_ID} return run_id()"
 
-# The guard is first: whatever the relay repeats after a lost answer changes nothing.
+# The guard comes before any change: whatever the relay repeats after a lost answer changes nothing.
+# KEYS[4] is the guard of the user's event before this one in the same pipeline: one that Redis refused (out
+# of memory, or still loading) must not be overtaken by those behind it.
 # XADD refuses an id that is not the highest: then the numbering was lost, and a new epoch starts at 1.
 PUBLISH = f"""
 {_RUN_ID}
+if KEYS[4] and redis.call('EXISTS', KEYS[4]) == 0 then
+  return redis.error_reply('ORDER the event before this one was not published')
+end
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', {RT_GUARD.ttl_s}) then return 0 end
 local meta, run = redis.call('HMGET', KEYS[2], 'epoch', 'run'), run_id()
 local epoch = meta[1]

@@ -6,7 +6,7 @@ What the throttle leaves out is marked like what was sent, and counted.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import orjson
 from redis.asyncio.client import Pipeline
@@ -20,7 +20,7 @@ from ccops.backend.relays.throttle import MONEY, Sorted, Throttle
 from ccops.backend.repositories import outbox
 from ccops.backend.repositories.outbox import OutboxRow
 from ccops.backend.utils.pubsub import Wake
-from ccops.backend.utils.redis import RT_CHANNEL, WAKE_CHANNEL, redis
+from ccops.backend.utils.redis import RT_CHANNEL, RT_GUARD, WAKE_CHANNEL, redis
 
 _BATCH = 200
 
@@ -46,36 +46,39 @@ async def _pending(conn: Connection, throttle: Throttle) -> list[OutboxRow]:
 
 
 async def send(conn: Connection, batch: Sorted, sha: str) -> None:
-    """Publish what is to be sent.
+    """Publish what is to be sent and mark the whole batch."""
+    await push(batch, sha)
+    await outbox.mark_pushed(conn, [row.id for row in (*batch.superseded, *batch.send)])
+    for row in batch.superseded:
+        metrics.realtime_throttled.labels(row.type).inc()
 
-    Superseded rows are marked first: dying in between, the newer one is still to come; the other way round an
-    old state could follow a new one.
+
+async def push(batch: Sorted, sha: str) -> None:
+    """Publish the rows in one pipeline; raise the first refusal.
+
+    Superseded rows get their guard first. A pipeline that a frozen Redis answers long after we gave up on it
+    may still hold them: without the guard it would send an old state after the newer one.
     """
-    if batch.superseded:
-        await outbox.mark_pushed(conn, [row.id for row in batch.superseded])
-        for row in batch.superseded:
-            metrics.realtime_throttled.labels(row.type).inc()
-    if batch.send:
-        await push(conn, batch.send, sha)
-
-
-async def push(conn: Connection, rows: Sequence[OutboxRow], sha: str) -> None:
-    """Publish the rows in one pipeline and mark what Redis took; raise the first refusal."""
     async with redis.pipeline(transaction=False) as pipe:
         # A restarted Redis knows no script; loading it in front of every batch leaves no window for NOSCRIPT.
         pipe.script_load(PUBLISH)
-        for row in rows:
-            publish(pipe, row, sha)
+        for row in batch.superseded:
+            pipe.set(guard_key(row.user_id, row.event_id), "1", ex=RT_GUARD.ttl_s, nx=True)
+        before: dict[int, OutboxRow] = {}
+        for row in batch.send:
+            publish(pipe, row, sha, before.get(row.user_id))
+            before[row.user_id] = row
         answers = await pipe.execute(raise_on_error=False)
     refused = next((answer for answer in answers if isinstance(answer, Exception)), None)
     if refused is not None:
         raise refused if isinstance(refused, RedisError) else RedisError(str(refused))
-    await outbox.mark_pushed(conn, [row.id for row in rows])
 
 
-def publish(pipe: Pipeline, row: OutboxRow, sha: str) -> None:
-    """Queue the one call that makes a frame of `row`."""
-    keys = (guard_key(row.user_id, row.event_id), meta_key(row.user_id), stream_key(row.user_id))
+def publish(pipe: Pipeline, row: OutboxRow, sha: str, before: OutboxRow | None = None) -> None:
+    """Queue the one call that makes a frame of `row`; it is refused unless `before` was published."""
+    rows = [row] if before is None else [row, before]
+    guard, *earlier = [guard_key(one.user_id, one.event_id) for one in rows]
+    keys = (guard, meta_key(row.user_id), stream_key(row.user_id), *earlier)
     pipe.evalsha(sha, len(keys), *keys, secrets.token_hex(8), frame_head(row), RT_CHANNEL)
 
 

@@ -32,7 +32,7 @@ class Format(StrEnum):
 @app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Benches to run: backend, journey, up, frame ..")
+        list[str] | None, typer.Argument(help="Benches to run: backend, realtime, pipeline, journey, up ...")
     ] = None,
     against: Annotated[
         Against | None, typer.Option(help="What `backend` is compared with, in the same run.")

@@ -11,7 +11,20 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from tests.bench import backend, contract, frames, front, install, journey, memory, republish, startup
+from tests.bench import (
+    backend,
+    contract,
+    frames,
+    front,
+    install,
+    journey,
+    kafka,
+    memory,
+    pipeline,
+    realtime,
+    republish,
+    startup,
+)
 from tests.bench.figures import Figure, doubted
 from tests.bench.machine import BenchFailed, description, python_pass_s
 from tests.bench.plan import Bench, Context
@@ -30,8 +43,11 @@ BENCHES = (
     Bench("frame", frames.bench),
     Bench("republish", republish.bench),
     Bench("backend", backend.bench, by_default=False),
+    Bench("realtime", realtime.bench, by_default=False),
+    Bench("pipeline", pipeline.bench, by_default=False),
     Bench("contract", contract.bench, by_default=False),
     Bench("install", install.bench, by_default=False),
+    Bench("kafka", kafka.bench, by_default=False),
 )
 
 

@@ -11,11 +11,12 @@ from confluent_kafka.admin import AdminClient
 from tests.integration.pipeline.kit import Player, Stores, until
 
 ACTIONS = "cc.actions.events.dev"
-# The worker kills itself at a chosen line, the third time it comes there.
+# The worker kills itself at a chosen line, the third time it comes there after the test armed it.
 _DIE = (
     "import os, signal, ccops.backend.{module} as m; real, calls = m.{owner}{name}, []; "
-    "m.{owner}{name} = lambda *a, **k: "
-    "(calls.append(1), os.kill(os.getpid(), signal.SIGKILL) if len(calls) == 3 else None, real(*a, **k))[2]"
+    "armed = lambda: os.path.exists(os.environ['ARMED']); "
+    "m.{owner}{name} = lambda *a, **k: (calls.append(1) if armed() else None, "
+    "os.kill(os.getpid(), signal.SIGKILL) if len(calls) == 3 else None, real(*a, **k))[2]"
 )
 # The other moments are in test_roles.py, where each role dies alone.
 BETWEEN_PRODUCE_AND_MARK = _DIE.format(module="relays.kafka", owner="outbox.", name="mark_acked")
@@ -94,6 +95,7 @@ def test_a_worker_of_all_roles_killed_before_an_insert_loses_nothing(
 ) -> None:
     user = player()
     with stores.worker(patch=BEFORE_THE_INSERT) as worker:
+        worker.arm()
         for _ in range(3):
             user.act_fast(5)
             until(

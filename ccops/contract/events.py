@@ -102,7 +102,10 @@ def channels(source: Source) -> dict[str, Channel]:
             )
             for action in sorted(ways):
                 message = _message(source, source.mapping(body, body_at), body_at, label, action)
-                messages[action, message.kind] = message
+                # Two of one type: the second is told by its label too, or it would not be compared at all.
+                kind = message.kind if (action, message.kind) not in messages else f"{message.kind} {label}"
+                messages[action, kind] = message
+        name = name if name not in found else f"{name} ({key})"
         found[name] = Channel(name, at, messages)
     return found
 

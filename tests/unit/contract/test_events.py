@@ -163,3 +163,25 @@ def test_an_action_nobody_knows_is_refused_with_its_pointer() -> None:
     with pytest.raises(UsageError) as caught:
         compared(whole, events(a=("send", TEXT)))
     assert caught.value.evidence == "(document): /operations/a.send/action"
+
+
+def test_two_messages_of_one_type_and_two_channels_of_one_address_are_all_compared() -> None:
+    def whole(first: Json, second: Json, third: Json) -> Json:
+        made = events(a=("send", first), b=("send", second))
+        channels, operations = made["channels"], made["operations"]
+        assert isinstance(channels, dict)
+        assert isinstance(operations, dict)
+        held = channels["ws.sync"]["messages"]
+        held["b"] = {"payload": {**held["b"]["payload"]}}
+        held["b"]["payload"]["properties"] = {**held["b"]["payload"]["properties"], "type": {"const": "a"}}
+        other = events(key="ws.other", c=("send", third))
+        return made | {
+            "channels": channels | other["channels"],  # type: ignore[operator]
+            "operations": operations | other["operations"],  # type: ignore[operator]
+        }
+
+    base = whole(TEXT, TEXT, TEXT)
+    for changed in (whole(INT, TEXT, TEXT), whole(TEXT, INT, TEXT), whole(TEXT, TEXT, INT)):
+        result = compared(base, changed)
+        assert words(result) == {("RESPONSE_TYPE_CHANGED", "ERR")}
+        assert result.compared.operations == 3

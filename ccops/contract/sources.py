@@ -18,6 +18,7 @@ from ccops.core.masking import mask_urls
 
 OPENAPI, EVENTS, TOPICS = "openapi.json", "events.json", "topics.yml"
 _GIT_S = 30.0
+_ABSENT = ("does not exist in", "exists on disk, but not in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,7 @@ def events_at(commit: Commit) -> Document:
     """Make the AsyncAPI document of a bundle as it was committed; a missing topics.yml is no error."""
     read: dict[str, bytes | None] = {EVENTS: at_commit(commit, EVENTS)}
     for name in (TOPICS, OPENAPI):
-        try:
-            read[name] = at_commit(commit, name)
-        except UsageError:
-            read[name] = None
+        read[name] = _at_commit(commit, name)[0]
     return _events(read, f"{commit.ref}:{shown(commit.folder / EVENTS)}")
 
 
@@ -97,6 +95,17 @@ def shown(path: Path) -> str:
 
 def at_commit(commit: Commit, name: str) -> bytes:
     """Return a file as it was committed. Raises UsageError when git does not have it."""
+    content, said = _at_commit(commit, name)
+    if content is None:
+        raise _not_there(commit, name, said)
+    return content
+
+
+def _at_commit(commit: Commit, name: str) -> tuple[bytes | None, str]:
+    """Return a file as it was committed, or None and what git said when that commit has no such file.
+
+    Raises UsageError for everything else that goes wrong: a file is not missing because git was slow.
+    """
     if not commit.ref or commit.ref.startswith("-") or ":" in commit.ref:
         raise UsageError(
             "GIT_REF_INVALID",
@@ -113,9 +122,11 @@ def at_commit(commit: Commit, name: str) -> bytes:
         said = done.stderr.decode("utf-8", "replace").strip()
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _not_there(commit, name, f"{type(error).__name__}: {error}") from None
-    if done.returncode != 0:
-        raise _not_there(commit, name, said or f"git ended with {done.returncode}")
-    return done.stdout
+    if done.returncode == 0:
+        return done.stdout, ""
+    if any(words in said for words in _ABSENT):
+        return None, said
+    raise _not_there(commit, name, said or f"git ended with {done.returncode}")
 
 
 def fetched(url: str, timeout_s: float) -> bytes:

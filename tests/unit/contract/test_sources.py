@@ -137,6 +137,20 @@ def test_a_reference_that_is_none_is_an_error_and_no_option_of_git(ref: str, bun
     assert sorted(bundle.rglob("*")) == before
 
 
+def test_a_file_is_not_missing_because_git_was_slow(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = subprocess.run
+
+    def slow(argv: list[str], **how: object) -> object:
+        if argv[-1].endswith("topics.yml"):
+            raise subprocess.TimeoutExpired(argv, 30)
+        return run(argv, **how)  # type: ignore[call-overload]
+
+    assert events_at(Commit("HEAD", bundle)).data["channels"]  # without topics.yml there is no error
+    monkeypatch.setattr("ccops.contract.sources.subprocess.run", slow)
+    with pytest.raises(UsageError, match=r"git has no topics\.yml"):
+        events_at(Commit("HEAD", bundle))
+
+
 def test_a_folder_outside_git_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="git has no"):
         at_commit(Commit("HEAD", tmp_path), "openapi.json")

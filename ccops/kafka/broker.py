@@ -9,7 +9,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from ccops.clients.guard import unreachable
+from ccops.clients.guard import translated, unreachable
+from ccops.clients.kafka import errors
 from ccops.clients.kafka_admin import open_admin
 from ccops.core.errors import Unreachable
 from ccops.kafka.model import Cluster, Committed, Found, Group, Member, Place, Refusal, Topic
@@ -117,12 +118,15 @@ class Broker:
             found[name] = Group(name, _word(said.state), members, exists=name in known)
         return found
 
-    def committed(self, group: str, *, timeout: float | None = None) -> dict[Place, Committed]:
-        """Return everything `group` has committed; partitions without a commit are absent."""
+    def committed(self, group: str) -> dict[Place, Committed]:
+        """Return everything `group` has committed; partitions without a commit are absent.
+
+        Ask only after `describe` was answered: see `read_back` for what a coordinator that begins does.
+        """
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         asked = self._client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=timeout or self._timeout
+            [ConsumerGroupTopicPartitions(group)], request_timeout=self._timeout
         )
         said = self._perhaps(asked[group])
         if isinstance(said, Refusal):
@@ -229,24 +233,47 @@ def open_broker(bootstrap: str, *, timeout: float = 10.0) -> Iterator[Broker]:
         yield Broker(client, bootstrap, timeout)
 
 
-def patiently(broker: Broker, group: str, seconds: float) -> dict[Place, Committed]:
-    """Return what `group` has committed, asking again for `seconds` while nobody answers.
+def read_back(bootstrap: str, group: str, places: Sequence[Place], seconds: float) -> dict[Place, Committed]:
+    """Return what `group` has committed for `places`, asking again for `seconds` while nobody answers.
 
-    Each further try is a new client: one that saw its broker die may wait long before it looks again.
+    Each try is a client of its own, and a consumer (which joins nothing): one that saw its broker die may
+    wait long before it looks again, and the admin client of librdkafka 2.16 ends the process with a
+    segmentation fault when a coordinator that has just begun answers its question for offsets.
     """
     end = time.monotonic() + seconds
-    try:
-        return broker.committed(group, timeout=_TRY_S)
-    except Unreachable:
-        pass
     while True:
         try:
-            with open_broker(broker.bootstrap, timeout=_TRY_S) as again:
-                return again.committed(group)
+            return _read_back(bootstrap, group, places)
         except Unreachable:
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)
+
+
+def _read_back(bootstrap: str, group: str, places: Sequence[Place]) -> dict[Place, Committed]:
+    from confluent_kafka import Consumer, TopicPartition
+
+    with translated("kafka", bootstrap, errors()):
+        consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "log_level": 0,
+                "error_cb": lambda error: None,
+            }
+        )
+        try:
+            said = consumer.committed([TopicPartition(*place) for place in places], timeout=_TRY_S)
+        finally:
+            consumer.close()
+    if bad := [item.error for item in said if item.error is not None]:
+        raise unreachable("kafka", bootstrap, ConnectionError(bad[0].str()))
+    return {
+        (item.topic, item.partition): Committed(item.offset, item.metadata or "")
+        for item in said
+        if item.offset >= 0
+    }
 
 
 def _word(state: object) -> str:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from ccops.core.errors import CcopsError, Refused
 from ccops.kafka import audit, journal
 from ccops.kafka.apply import end_silence, finish, restore_command
+from ccops.kafka.broker import read_back
 from ccops.kafka.lag import lag_of
 from ccops.kafka.model import Committed, Place
 from ccops.kafka.observe import Scope, observe
 from ccops.kafka.run import Context
 from ccops.kafka.snapshot import Snapshot, load
 from ccops.kafka.targets import Target
-from ccops.kafka.write import Ending, undo
+from ccops.kafka.write import READ_BACK_S, Ending, undo
 
 
 def recover_all(context: Context) -> tuple[str, ...]:
@@ -61,8 +62,9 @@ def _recover(context: Context, entry: journal.Entry) -> str:
 
 
 def _after_write(context: Context, entry: journal.Entry, snapshot: Snapshot, log: audit.Entry) -> str:
-    after: Mapping[Place, Committed] = context.broker.committed(entry.group)
     targets = _targets(snapshot)
+    places = [one.place for one in targets]
+    after: Mapping[Place, Committed] = read_back(context.broker.bootstrap, entry.group, places, READ_BACK_S)
     done = tuple(one for one in targets if _offset(after, one.place) == one.offset)
     same = [one for one in targets if _offset(after, one.place) == one.before]
     failure: CcopsError | None = None

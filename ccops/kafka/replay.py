@@ -129,6 +129,7 @@ def _starts(context: Context, window: Window) -> dict[Place, int]:
 
     Raises Refused when the group's commits are those of another window: it would skip some of this one.
     """
+    context.broker.describe([window.group])
     done = context.broker.committed(window.group)
     if other := [place for place, commit in done.items() if commit.metadata != window.mark]:
         raise Refused(

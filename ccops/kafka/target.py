@@ -37,8 +37,8 @@ def gaps_of(profile: Profile, anonymous: bool) -> tuple[str, ...]:
             "and two clusters are told apart by their address"
         )
     if profile.stack_kind == "embedded":
+        from ccops.stack.services import kafka_choice
         from ccops.stack.services.kafka import PROVIDERS
 
-        chosen = PROVIDERS.get(profile.get("CCOPS_KAFKA_PROVIDER", "noida"))
-        found += chosen.gaps if chosen else ()
+        found += PROVIDERS[kafka_choice.of(profile)].gaps
     return tuple(found)

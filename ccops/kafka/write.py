@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ccops.core.errors import CcopsError, Degraded, ExitCode, Refused, Unreachable
-from ccops.kafka.broker import Broker, patiently
+from ccops.kafka.broker import Broker, read_back
 from ccops.kafka.model import Committed, Place, Refusal
 from ccops.kafka.plan import place_name
 from ccops.kafka.targets import Target
@@ -52,7 +52,7 @@ def write_offsets(
     except Unreachable as error:
         lost = error.evidence
     try:
-        after = patiently(broker, group, READ_BACK_S)
+        after = read_back(broker.bootstrap, group, list(wanted), READ_BACK_S)
     except Unreachable as error:
         return Written(Ending.UNKNOWN, {}, _unknown(group, lost or error.evidence, restore))
     return _judge(broker, group, targets, kept, after, refused, lost, restore)
@@ -91,10 +91,11 @@ def undo(
     of: int,
 ) -> Written:
     """Put back what was written, if the group is still idle and it still reads as written."""
+    places = [one.place for one in done]
     back = {one.place: kept[one.place] for one in done if one.place in kept}
     try:
         idle = broker.describe([group])[group].idle
-        now = broker.committed(group)
+        now = read_back(broker.bootstrap, group, places, READ_BACK_S)
         same = all(_offset(now, one.place) == one.offset for one in done)
         if not idle or not same:
             return Written(
@@ -102,7 +103,7 @@ def undo(
             )
         if back:
             broker.alter(group, back)
-        after = patiently(broker, group, READ_BACK_S)
+        after = read_back(broker.bootstrap, group, places, READ_BACK_S)
     except Unreachable as error:
         return Written(Ending.PARTIAL, {}, _partial(group, len(done), of, why, restore, error.evidence))
     left = [one for one in done if _offset(after, one.place) != one.before]

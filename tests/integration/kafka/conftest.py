@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.kafka.kit import HOUR_MS, Cluster, running, stamps
 
-PROVIDERS = ("noida",)
+PROVIDERS = ("noida", "apache")
 
 
 @pytest.fixture(scope="session", params=PROVIDERS)

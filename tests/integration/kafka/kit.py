@@ -27,6 +27,7 @@ from ccops.kafka.broker import Broker, open_broker
 from ccops.kafka.run import Context, Options
 from ccops.stack import engine
 from tests.conftest import Ran
+from tests.kafka_kit import need
 
 _numbers = itertools.count(1)
 HOUR_MS = 3_600_000
@@ -100,12 +101,16 @@ class Cluster:
 
     def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
         places = [TopicPartition(*place, offset) for place, offset in offsets.items()]
+        until(lambda: self._alter(group, places))  # a coordinator that has just begun says so
+
+    def _alter(self, group: str, places: list[TopicPartition]) -> bool:
         asked = self.admin().alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
-        for future in asked.values():
-            assert all(item.error is None for item in future.result(10).topic_partitions)
+        (done,) = (future.result(10) for future in asked.values())
+        return all(item.error is None for item in done.topic_partitions)
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         with self.broker() as broker:
+            broker.describe([group])
             return {place: item.offset for place, item in broker.committed(group).items()}
 
     def groups(self) -> set[str]:
@@ -166,11 +171,13 @@ class Cluster:
 
     def kill(self) -> None:
         """Kill -9 the broker; the supervisor brings it back."""
+        until(lambda: self.pid() > 1)  # between two lives it is 0, and that would be ourselves
         os.kill(self.pid(), signal.SIGKILL)
 
     def pid(self) -> int:
-        state = json.loads((self.root / "home" / "dev" / "state.json").read_text(encoding="utf-8"))
-        return int(state["services"]["kafka"]["pid"])
+        state = engine.state(self.load())
+        assert state is not None
+        return state.services["kafka"].pid or 0
 
 
 @functools.cache
@@ -206,6 +213,7 @@ def running(provider: str, root: Path) -> Iterator[Cluster]:
         (root / name).mkdir()
     dev = f"CCOPS_STACK=embedded\nCCOPS_PROTECTED=0\nAPP_ENV=dev\nCCOPS_KAFKA_PROVIDER={provider}\n"
     (root / "env" / "dev.env").write_text(dev, encoding="utf-8")
+    need(provider)
     made = Cluster(provider, root, "")
     engine.up(made.load(), ("kafka",))
     try:

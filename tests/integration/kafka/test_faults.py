@@ -238,10 +238,10 @@ def test_a_broker_that_stays_away_leaves_a_run_that_the_next_call_ends(
     def gone(*args: object) -> object:
         raise Unreachable("KAFKA_UNREACHABLE", "gone", evidence="nobody answers")
 
-    monkeypatch.setattr(write, "patiently", gone)
+    monkeypatch.setattr(write, "read_back", gone)
     said = refused(cluster.ccops(*reset(filled)), "KAFKA_OUTCOME_UNKNOWN", 4)
     assert "ccops kafka restore" in said and len(cluster.runs()) == 1
-    monkeypatch.setattr(write, "patiently", broker.patiently)
+    monkeypatch.setattr(write, "read_back", broker.read_back)
     filled_again = cluster.ccops("kafka", "reset", *filled.names, "--to-offset", "3", "--apply")
     assert filled_again.code == 0 and "it is finished" in filled_again.err, filled_again.err
     assert cluster.runs() == []

@@ -236,6 +236,12 @@ HAVING p.used_count <> count(r.user_id)""",
  WHERE r.gold IS DISTINCT FROM l.delta""",
     ),
     Invariant(
+        "key_has_its_answer",
+        "Every idempotency key that was committed holds the answer that a retry gets.",
+        """SELECT user_id, scope, key, created_at FROM idempotency_keys
+ WHERE response_status IS NULL OR response_body IS NULL""",
+    ),
+    Invariant(
         "nonce_counts_rounds",
         "The rounds that a user's seeds decided are numbered 0, 1, 2 .. up to before the next nonce.",
         """SELECT s.user_id, s.nonce, count(r.id) AS rounds, max(r.nonce) AS last

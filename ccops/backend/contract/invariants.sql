@@ -200,6 +200,11 @@ SELECT coalesce(r.user_id, l.user_id) AS user_id, coalesce(r.code, l.ref_id) AS 
       ON l.user_id = r.user_id AND l.ref_type = 'promo' AND l.ref_id = r.code AND l.seq = r.ledger_seq
  WHERE r.gold IS DISTINCT FROM l.delta;
 
+-- name: key_has_its_answer
+-- Every idempotency key that was committed holds the answer that a retry gets.
+SELECT user_id, scope, key, created_at FROM idempotency_keys
+ WHERE response_status IS NULL OR response_body IS NULL;
+
 -- name: nonce_counts_rounds
 -- The rounds that a user's seeds decided are numbered 0, 1, 2 .. up to before the next nonce.
 SELECT s.user_id, s.nonce, count(r.id) AS rounds, max(r.nonce) AS last

@@ -97,6 +97,10 @@ INVARIANTS: dict[str, tuple[str, ...]] = {
     "grant_of_gold_has_its_claim": (_wallet(5, 1), _ledger(1, 5, 5, "achievement", "'FIRST_STREAK'")),
     "pass_claims_are_earned": (f"INSERT INTO battle_pass_claims VALUES ('S1', {_U}, 'premium', 1, 100, 1)",),
     "pass_owner_has_bought": (f"INSERT INTO battle_pass_owners VALUES ('S1', {_U}, gen_random_uuid())",),
+    "key_has_its_answer": (
+        "INSERT INTO idempotency_keys (user_id, scope, key, request_hash, expires_at)"
+        f" VALUES ({_U}, 'buy', 'k', 'h', now())",
+    ),
     "streak_is_its_claims": (f"INSERT INTO user_streaks VALUES ({_U}, 'DAILY', 3, 3, '2026-01-01')",),
 }
 

@@ -201,8 +201,9 @@ def test_a_declined_payment_gives_the_hold_back(package, crowd, sql, stock, ende
 def test_expired_keys_are_swept_and_living_ones_are_not(crowd, sql, sweeper, until):
     (user,) = crowd(1)
     sql(
-        """INSERT INTO idempotency_keys (user_id, scope, key, request_hash, expires_at)
-           SELECT %s, 'test', i::text, 'x', now() + (i - 1200.5) * '1 hour'::interval
+        """INSERT INTO idempotency_keys
+                  (user_id, scope, key, request_hash, response_status, response_body, expires_at)
+           SELECT %s, 'test', i::text, 'x', 200, '', now() + (i - 1200.5) * '1 hour'::interval
              FROM generate_series(1, 1203) AS i""",
         user,
     )

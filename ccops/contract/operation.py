@@ -186,7 +186,8 @@ class Pair:
         found = source.mapping(content, place)
         result: dict[str, tuple[Held, str]] = {}
         for kind, raw in sorted(found.items()):
-            result.setdefault(_kind(kind), (source.mapping(raw, step(place, kind)), step(place, kind)))
+            name = _kind(kind) if _kind(kind) not in result else kind.lower()  # two spellings, two schemas
+            result.setdefault(name, (source.mapping(raw, step(place, kind)), step(place, kind)))
         return result
 
     def _responses(self) -> None:

@@ -156,7 +156,7 @@ class Relation:
 
     def same(self, x: object, y: object) -> bool:
         """Return whether two raw values are the same text, references followed."""
-        links = _linked(x, y)
+        links = _linked(x, y, lone=not self._quick)
         return links is not None and all(self._is_clean(pair) for pair in links)
 
     def _is_clean(self, pair: tuple[str, str]) -> bool:
@@ -168,7 +168,8 @@ class Relation:
             if self._clean.get(one) is True:
                 continue
             if one not in self._links:
-                self._links[one] = _linked(self.old.target(one[0], "")[0], self.new.target(one[1], "")[0])
+                ends = self.old.target(one[0], "")[0], self.new.target(one[1], "")[0]
+                self._links[one] = _linked(*ends, lone=not self._quick)
             links = self._links[one]
             if links is None or self._clean.get(one) is False:
                 self._clean[one] = self._clean[pair] = False
@@ -244,14 +245,17 @@ def _any_open(changes: tuple[Change, ...]) -> bool:
     return any(core.open for _, core in changes)
 
 
-def _linked(x: object, y: object) -> frozenset[tuple[str, str]] | None:
-    """Return the pairs of references that must agree for two raw values to agree; None when they can't."""
+def _linked(x: object, y: object, *, lone: bool) -> frozenset[tuple[str, str]] | None:
+    """Return the pairs of references that must agree for two raw values to agree; None when they can't.
+
+    lone  only a reference without other keys counts: beside one, 3.0 and 3.1 read them differently
+    """
     links: set[tuple[str, str]] = set()
     stack = [(x, y)]
     while stack:
         one, two = stack.pop()
         if isinstance(one, Mapping) and isinstance(two, Mapping):
-            if len(one) != len(two):
+            if len(one) != len(two) or (lone and "$ref" in one and len(one) > 1):
                 return None
             for key, value in one.items():
                 if key not in two:

@@ -265,6 +265,17 @@ def test_a_value_that_is_written_another_way_is_a_break(old: Json, new: Json) ->
     assert words(result) == {("PARAMETER_STYLE_CHANGED", "ERR")}
 
 
+def test_two_spellings_of_one_format_are_both_compared() -> None:
+    def both(second: Json) -> Json:
+        content = {
+            "application/json": {"schema": TEXT},
+            "application/json; charset=utf-8": {"schema": second},
+        }
+        return api(operation={"requestBody": {"content": content}})
+
+    assert words(compared(both(TEXT), both(INT))) == {("REQUEST_TYPE_CHANGED", "ERR")}
+
+
 def test_a_scheme_is_told_in_words() -> None:
     sides = [api(components=BEARER, security=[{name: []}]) for name in ("token", "key")]
     said = [one.message for one in compared(*sides).findings]

@@ -13,7 +13,7 @@ from ccops.contract.model import Direction, Level
 from ccops.contract.normalise import Source, Sub
 from ccops.contract.relate import Relation
 from ccops.contract.relate_unions import disjoint
-from tests.unit.contract.documents import Json, api, assert_checked, bodies, obj
+from tests.unit.contract.documents import Json, api, assert_checked, bodies, compared, obj
 
 TEXT: Json = {"type": "string"}
 INT: Json = {"type": "integer"}
@@ -165,3 +165,13 @@ def test_a_pattern_also_binds_properties_that_are_declared() -> None:
     assert_checked(finding, api(), api(), (bound, obj(a=TEXT)))
     unbound = obj(b=TEXT) | {"patternProperties": {"^a": {"maxLength": 3}}}
     assert [one.level for one in bodies(Direction.RESPONSE, unbound, obj(b=TEXT)).findings] == [Level.INFO]
+
+
+def test_what_stands_beside_a_reference_counts_from_3_1_on() -> None:
+    narrowed = {"$ref": "#/components/schemas/X", "maxLength": 3}
+    whole: Json = {"type": "object", "additionalProperties": narrowed}
+    old, new = (api(whole, schemas={"X": TEXT}, version=version) for version in ("3.0.3", "3.1.0"))
+    assert [(one.code, one.level) for one in compared(old, new).findings] == [
+        ("REQUEST_MAX_LENGTH_ADDED", Level.ERR)
+    ]
+    assert compared(old, old).findings == ()

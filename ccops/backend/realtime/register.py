@@ -32,8 +32,7 @@ class Register:
 
     async def enter(self, connection: Connection) -> None:
         """Enter a socket; one too many replaces the oldest, in whichever process it is. Raises RedisError."""
-        keys = (scripts.sockets_key(connection.user_id), scripts.process_key(self.process))
-        await redis.eval(scripts.ENTER, len(keys), *keys, self._member(connection), str(SOCKETS_A_USER))
+        await self._ask(scripts.ENTER, connection)
         connection.entered = True
 
     async def leave(self, connection: Connection) -> None:
@@ -59,7 +58,7 @@ class Register:
                 connections[identity].end(codes.REPLACED, _REASON)
 
     async def compare(self, connections: Mapping[str, Connection]) -> None:
-        """End sockets that the register replaced, and take out those that are gone. Raises RedisError."""
+        """End sockets that were replaced, enter forgotten ones, take out what is gone. Raises RedisError."""
         entered = [one for one in connections.values() if one.entered]
         users = sorted({one.user_id for one in entered})
         async with redis.pipeline(transaction=False) as pipe:
@@ -68,8 +67,12 @@ class Register:
             answers: Sequence[list[str]] = await pipe.execute()
         known = dict(zip(users, (set(members) for members in answers), strict=True))
         for one in entered:
-            if self._member(one) not in known[one.user_id]:
+            if self._member(one) in known[one.user_id] or one.id not in connections:
+                continue
+            if not await self._ask(scripts.STAY, one):
                 one.end(codes.REPLACED, _REASON)
+            elif one.id not in connections:  # it left while we asked
+                await self.leave(one)
         async with redis.pipeline(transaction=False) as pipe:
             for user_id, members in known.items():
                 gone = [
@@ -78,6 +81,10 @@ class Register:
                 if gone:
                     pipe.zrem(scripts.sockets_key(user_id), *gone)
             await pipe.execute()
+
+    async def _ask(self, script: str, connection: Connection) -> object:
+        keys = (scripts.sockets_key(connection.user_id), scripts.process_key(self.process))
+        return await redis.eval(script, len(keys), *keys, self._member(connection), str(SOCKETS_A_USER))
 
     def _ours(self, member: str) -> bool:
         return member.startswith(f"{self.process}/")

@@ -85,18 +85,30 @@ return 1
 """
 
 # Members are `process/connection` in order of arrival. Those of a process that died do not count.
-ENTER = f"""
-local function alive(member)
-  return redis.call('EXISTS', 'rt:proc:' .. string.match(member, '^[^/]*')) == 1
+_OPEN = """
+local function open_sockets()
+  local open = {}
+  for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    local process = string.match(member, '^[^/]*')
+    if redis.call('EXISTS', 'rt:proc:' .. process) == 1 then
+      open[#open + 1] = member
+    else
+      redis.call('ZREM', KEYS[1], member)
+    end
+  end
+  return open
 end
-redis.call('SET', KEYS[2], '1', 'EX', {RT_PROCESS.ttl_s})
-local open = {{}}
-for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  if alive(member) then open[#open + 1] = member else redis.call('ZREM', KEYS[1], member) end
-end
+"""
+_ADD = f"""
 local newest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 redis.call('ZADD', KEYS[1], tonumber(newest[2] or '0') + 1, ARGV[1])
 redis.call('EXPIRE', KEYS[1], {RT_SOCKETS.ttl_s})
+"""
+ENTER = f"""
+{_OPEN}
+redis.call('SET', KEYS[2], '1', 'EX', {RT_PROCESS.ttl_s})
+local open = open_sockets()
+{_ADD}
 local gone = {{}}
 for at = 1, #open + 1 - tonumber(ARGV[2]) do
   redis.call('ZREM', KEYS[1], open[at])
@@ -106,6 +118,16 @@ if #gone > 0 then
   redis.call('PUBLISH', '{RT_CHANNEL}', '{{"control":"replaced","sockets":' .. cjson.encode(gone) .. '}}')
 end
 return #gone
+"""
+# A socket that the register does not name: replaced when newer ones fill it, else only forgotten (Redis lost
+# the register, or was away for longer than a process is taken for alive).
+STAY = f"""
+{_OPEN}
+redis.call('SET', KEYS[2], '1', 'EX', {RT_PROCESS.ttl_s})
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 1 end
+if #open_sockets() >= tonumber(ARGV[2]) then return 0 end
+{_ADD}
+return 1
 """
 
 

@@ -87,8 +87,33 @@ def test_a_replacement_that_nobody_heard_of_is_found(quick: Backend, user: Make,
     one = user()
     with quick.feed(one.login()) as feed:
         greeted(feed)
-        assert stores.redis().delete(f"rt:{one.id}:sockets") == 1
+        cache, key = stores.redis(), f"rt:{one.id}:sockets"
+        with cache.pipeline() as pipe:
+            newer = [f"another/{number}" for number in range(3)]
+            pipe.delete(key).zadd(key, dict.fromkeys(newer, 9)).set("rt:proc:another", "1", ex=15)
+            pipe.execute()
         assert closed(feed)[0] == 4409
+        cache.delete(key)
+
+
+def test_sockets_that_the_register_forgot_stay_and_count_again(
+    quick: Backend, user: Make, stores: Stores
+) -> None:
+    one = user()
+    token = one.login()
+    with ExitStack() as stack:
+        feeds = []
+        for _ in range(3):
+            feeds.append(stack.enter_context(quick.feed(token)))
+            greeted(feeds[-1])
+        cache, key = stores.redis(), f"rt:{one.id}:sockets"
+        before = cache.zrange(key, 0, -1)
+        assert cache.delete(key) == 1
+        until(lambda: cache.zcard(key) == 3)
+        assert cache.zrange(key, 0, -1) == before
+        assert all(alive(feed) for feed in feeds)
+        greeted(stack.enter_context(quick.feed(token)))
+        assert closed(feeds[0])[0] == 4409
 
 
 def test_a_socket_that_leaves_gives_its_place_back(main: Backend, user: Make, stores: Stores) -> None:

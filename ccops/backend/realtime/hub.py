@@ -181,6 +181,8 @@ class Hub:
                 await self._lost(user_id, feed)
             elif seq > feed.last:
                 await self._catch_up(user_id, feed)
+                if feed.epoch == epoch and feed.last < seq:
+                    feed.restart()  # the stream ends before the numbering: nobody can fill this hole
 
     async def _catch_up(self, user_id: int, feed: Feed) -> None:
         for frame in await read_stream(user_id, feed.last + 1):

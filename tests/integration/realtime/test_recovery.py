@@ -111,6 +111,24 @@ def test_an_event_that_nobody_announced_comes_with_the_next_position_check(
         assert take(feed, seconds=2)[0]["event_id"] == "unannounced"
 
 
+def test_an_event_that_is_numbered_and_nowhere_to_be_read_ends_the_socket(
+    quick: Backend, user: Make, stores: Stores
+) -> None:
+    one = user()
+    token = one.login()
+    with quick.feed(token) as feed:
+        greeted(feed)
+        one.act(token)
+        seen = take(feed)[0]
+        cache = stores.redis()
+        with cache.pipeline() as pipe:
+            # As a Redis short of memory does: it evicts the stream, whose newest frame nobody announced.
+            pipe.delete(f"rt:{one.id}:s").hset(f"rt:{one.id}:meta", "seq", 2).execute()
+        assert closed(feed)[0] == 1012
+    with quick.feed(token, position(seen)) as feed:
+        assert greeted(feed)[0]["data"]["recovered"] is False
+
+
 class Store:
     """A Valkey of our own, to be killed and given older files; speaks to the scripts as the relay does."""
 

@@ -39,7 +39,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def until(done: Callable[[], object], seconds: float = 15.0) -> object:
+def until(done: Callable[[], object], seconds: float = 45.0) -> object:
     """Return the first true answer; fail with the last one."""
     end = time.monotonic() + seconds
     while not (answer := done()):

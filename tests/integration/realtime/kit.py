@@ -162,7 +162,7 @@ def proxied(stores: Stores) -> Iterator[tuple[str, Callable[[], None]]]:
         cut()
 
 
-def take(feed: ClientConnection, wanted: int = 1, *, seconds: float = 10.0) -> list[dict]:
+def take(feed: ClientConnection, wanted: int = 1, *, seconds: float = 30.0) -> list[dict]:
     """Return the next `wanted` frames that are no heartbeats."""
     got: list[dict] = []
     while len(got) < wanted:
@@ -180,7 +180,7 @@ def greeted(feed: ClientConnection) -> list[dict]:
     return got
 
 
-def closed(feed: ClientConnection, seconds: float = 10.0) -> tuple[int | None, float]:
+def closed(feed: ClientConnection, seconds: float = 30.0) -> tuple[int | None, float]:
     """Read to the end; return the close code and how long that took."""
     begun = time.monotonic()
     try:

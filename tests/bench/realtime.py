@@ -239,7 +239,8 @@ def _crowded_figures(found: Crowded) -> list[Figure]:
         figure("1000 sockets, all", "ms", found.from_publish, rests),
         figure("commit to 1000 sockets, p95", "ms", [percentile(found.delays, 0.95)],
                f"{rests}; the relay takes {SOCKETS // A_USER} rows a second in one burst"),
-        figure("memory of a socket", "kB", [found.kb_a_socket], "RSS of the backend process, 100 to 1000 sockets", target=40),
+        figure("memory of a socket", "kB", [found.kb_a_socket],
+               "RSS of the backend process, from 100 to 1000 sockets", target=40),
         figure("CPU of the backend", "cores", [found.cpu_share], rests),
     ]  # fmt: skip
 

@@ -212,7 +212,7 @@ def test_a_broker_that_dies_before_the_write_is_read_back_and_nothing_was_writte
         raise Unreachable("KAFKA_UNREACHABLE", "gone", evidence="the connection was closed")
 
     monkeypatch.setattr(Broker, "alter", killed)
-    refused(cluster.ccops(*reset(filled)), "KAFKA_NOT_WRITTEN", 4)
+    refused(cluster.ccops(*reset(filled, "--timeout", "2")), "KAFKA_NOT_WRITTEN", 4)
     after_kill(cluster, filled, filled.places(10, 10, 10))
     assert cluster.runs() == []
 
@@ -227,7 +227,7 @@ def test_a_broker_that_dies_after_the_write_is_read_back_and_the_run_is_complete
         raise Unreachable("KAFKA_UNREACHABLE", "gone", evidence="the connection was closed")
 
     monkeypatch.setattr(Broker, "alter", killed)
-    done = cluster.ccops(*reset(filled))
+    done = cluster.ccops(*reset(filled, "--timeout", "2"))
     assert done.code == 0 and "the answer to the write was lost" in done.out, done.out + done.err
     after_kill(cluster, filled, filled.places(0, 0, 0))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from ccops.contract.load import EXTERNAL, Fetch, bad, parse, step
+from ccops.contract.load import EXTERNAL, Fetch, bad, parse, read_file, step
 
 MAX_FILES = 100
 
@@ -45,7 +45,11 @@ class _Reader:
         copied = {key: self._copy(child, home, step(pointer, key)) for key, child in node.items()}
         reference = node.get("$ref")
         if isinstance(reference, str) and (home or not reference.startswith("#")):
-            copied["$ref"] = self._local(reference, home, pointer)
+            try:
+                copied["$ref"] = self._local(reference, home, pointer)
+            except (ValueError, OSError):  # no address, no name of a file: brackets, a null, too long
+                what = f"refers to {reference:.120}, which is neither an address nor a file"
+                raise bad("CONTRACT_REF", self.name, pointer, what) from None
         return copied
 
     def _local(self, reference: str, home: str, pointer: str) -> str:
@@ -77,4 +81,4 @@ class _Reader:
         if not path.is_relative_to(root) or not path.is_file():
             what = f"refers to {target:.120}, which is no file in the folder of the document"
             raise bad("CONTRACT_REF_OUTSIDE", self.name, pointer, what)
-        return path.read_bytes
+        return lambda: read_file(path, self.name)

@@ -58,7 +58,7 @@ def load(source: str | Path | bytes, *, name: str = "", fetch: Fetch | None = No
     else:
         path = Path(source)
         name, base = name or str(source), path.parent
-        content = _read(path, name)
+        content = read_file(path, name)
     data = parse(content, name)
     digest = hashlib.sha256(content).hexdigest()
     if _OUTSIDE.search(content):
@@ -72,7 +72,7 @@ def load_pair(
     old: str | Path | bytes, new: str | Path | bytes, *, fetch: Fetch | None = None
 ) -> tuple[Document, Document]:
     """Read both sides; the same bytes are parsed once."""
-    contents = [one if isinstance(one, bytes) else _read(Path(one), str(one)) for one in (old, new)]
+    contents = [one if isinstance(one, bytes) else read_file(Path(one), str(one)) for one in (old, new)]
     first = load(old, fetch=fetch)
     if contents[0] != contents[1] or not first.digest:
         return first, load(new, fetch=fetch)
@@ -186,7 +186,8 @@ class _Twice(str):
     __slots__ = ()
 
 
-def _read(path: Path, name: str) -> bytes:
+def read_file(path: Path, name: str) -> bytes:
+    """Return a file that is not too big. Raises UsageError."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise bad(

@@ -132,7 +132,10 @@ def _at_commit(commit: Commit, name: str) -> tuple[bytes | None, str]:
 def fetched(url: str, timeout_s: float) -> bytes:
     """Return what an address answers, at most 64 MiB. Raises Unreachable, or UsageError for a refusal."""
     try:
+        urlsplit(url)
         return asyncio.run(_fetched(url, timeout_s))
+    except ValueError as error:
+        raise bad("CONTRACT_UNREADABLE", mask_urls(url), "", f"no address: {error}") from None
     except TimeoutError:
         raise Unreachable(
             "HTTP_UNREACHABLE",

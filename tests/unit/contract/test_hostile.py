@@ -166,6 +166,13 @@ def test_the_same_bytes_beside_other_files_are_not_the_same_document(tmp_path: P
         assert words(diff(old, new, policy=Policy(today=TODAY))) == {("REQUEST_TYPE_CHANGED", "ERR")}
 
 
+@pytest.mark.parametrize("reference", ["http://[::1#/a", "a\0b.json#/a", "x" * 300 + ".json"])
+def test_a_reference_that_is_no_name_is_refused(reference: str, tmp_path: Path) -> None:
+    (tmp_path / "main.json").write_text(json.dumps(api({"$ref": reference})))
+    with pytest.raises(UsageError, match="neither an address nor a file"):
+        load(tmp_path / "main.json")
+
+
 def test_a_fetch_that_is_allowed_is_used_once() -> None:
     asked: list[str] = []
 

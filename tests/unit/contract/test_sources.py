@@ -103,6 +103,11 @@ def test_a_password_in_an_address_is_not_shown() -> None:
     assert "hunter2" not in f"{caught.value.message}{caught.value.evidence}"
 
 
+def test_an_address_that_is_none_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="no address"):
+        openapi_of("http://[::1")
+
+
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "repo" / "contract"

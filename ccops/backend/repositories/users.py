@@ -50,9 +50,10 @@ async def is_admin(conn: Connection, user_id: int) -> bool:
     return bool(await conn.fetchval(query, user_id))
 
 
-async def set_nickname(conn: Connection, user_id: int, nickname: str) -> None:
-    """Change the nickname; raises NICKNAME_TAKEN through the unique index."""
-    await conn.execute("UPDATE users SET nickname = $2 WHERE id = $1 AND is_active", user_id, nickname)
+async def set_nickname(conn: Connection, user_id: int, nickname: str) -> bool:
+    """Change the nickname; raises NICKNAME_TAKEN through the unique index. False: the account is closed."""
+    query = "UPDATE users SET nickname = $2 WHERE id = $1 AND is_active"
+    return await conn.execute(query, user_id, nickname) == "UPDATE 1"
 
 
 async def get_balance_or_none(conn: Connection, user_id: int) -> Mapping[str, object] | None:

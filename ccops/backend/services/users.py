@@ -28,7 +28,9 @@ async def get_account(user: Claims) -> Account:
 async def change(user: Claims, *, nickname: str) -> Account:
     """Change what the caller may change; raises NICKNAME_TAKEN."""
     async with db.connection() as conn:
-        await repo.set_nickname(conn, user.user_id, nickname)
+        changed = await repo.set_nickname(conn, user.user_id, nickname)
+    if not changed:
+        raise ApiError("UNAUTHORIZED")
     return await get_account(user)
 
 

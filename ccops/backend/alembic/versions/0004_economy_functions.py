@@ -38,6 +38,14 @@ BEGIN
     PERFORM 1 FROM wallets WHERE user_id = p_user FOR NO KEY UPDATE;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
 END $$;
+
+-- The same for what users do themselves. A closed account does nothing: its access token may outlive it where
+-- Redis has lost the mark. What others do to it (a payment, a refund, an administrator) goes on.
+CREATE OR REPLACE FUNCTION cc_lock_own(p_user bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM cc_lock_wallet(p_user);
+    IF NOT EXISTS (SELECT 1 FROM users WHERE id = p_user AND is_active) THEN PERFORM cc_fail('UNAUTHORIZED'); END IF;
+END $$;
 """,
     "04_post.sql": r"""
 -- Move gold: guarded update, ledger row with the wallet version as seq, ledger event. Never read-then-write:
@@ -476,7 +484,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'streak', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     -- A day at or before the last claimed one grants nothing and changes nothing: neither a clock that went
     -- back nor a server that still has yesterday can pay twice or end a streak.
     INSERT INTO user_streaks AS s (user_id, action_type, current, longest, last_claim_day)
@@ -512,7 +520,7 @@ CREATE OR REPLACE FUNCTION cc_action(
     OUT id bigint, OUT event_id uuid, OUT server_ts timestamptz, OUT duplicate boolean
 ) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     event_id := coalesce(p_event, gen_random_uuid());
     INSERT INTO user_actions AS a (event_id, trace_id, user_id, action_type, context, client_ts, created_at)
     VALUES (cc_action.event_id, ctx->>'trace_id', p_user, p_type, p_context, p_client_ts, clock_timestamp())
@@ -615,7 +623,7 @@ CREATE OR REPLACE FUNCTION cc_seed_rotate(
 DECLARE
     old user_seeds;
 BEGIN
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO old FROM user_seeds WHERE user_id = p_user AND server_seed_hash = p_seed_hash;
     IF NOT FOUND THEN PERFORM cc_fail('NONCE_USED'); END IF;
     first_nonce := coalesce((SELECT max(r.next_nonce) FROM revealed_seeds r WHERE r.user_id = p_user), 0);
@@ -869,10 +877,11 @@ BEGIN
     IF NOT item.active OR item.ends_at <= now() OR item.starts_at > now() THEN
         PERFORM cc_fail('PRODUCT_ENDED');
     END IF;
-    -- cc_lock_wallet, and what is asked about the buyer, in one statement.
-    SELECT u.rank, u.age_verified_at, w.gold INTO buyer
+    -- cc_lock_own, and what is asked about the buyer, in one statement.
+    SELECT u.rank, u.age_verified_at, u.is_active, w.gold INTO buyer
       FROM wallets w JOIN users u ON u.id = w.user_id WHERE w.user_id = p_user FOR NO KEY UPDATE OF w;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
+    IF NOT buyer.is_active THEN PERFORM cc_fail('UNAUTHORIZED'); END IF;
     IF array_position(ranks, buyer.rank) < array_position(ranks, item.min_rank) THEN
         PERFORM cc_fail('RANK_REQUIRED');
     END IF;
@@ -1260,7 +1269,7 @@ DECLARE
     pack limited_packages;
     item products;
 BEGIN
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     live := cc_limited_live(p_user, p_package, NULL);
     IF live.id IS NOT NULL THEN PERFORM cc_fail('ALREADY_HELD'); END IF;
     SELECT * INTO pack FROM limited_packages WHERE id = p_package;
@@ -1306,7 +1315,7 @@ BEGIN
     SELECT r.status, r.body, r.replayed INTO status, body, replayed
       FROM cc_replay(p_user, 'limited', p_key, p_hash) r;
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     live := cc_limited_live(p_user, p_package, p_named);
     SELECT * INTO pack FROM limited_packages WHERE id = p_package;
     SELECT * INTO item FROM products WHERE id = pack.product_id;
@@ -1469,7 +1478,7 @@ BEGIN
     SELECT r.status, r.body, r.replayed INTO status, body, replayed
       FROM cc_replay(p_user, 'promo', p_key, p_hash) r;
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO promo FROM promo_codes WHERE code = p_code;
     IF NOT FOUND THEN PERFORM cc_fail('PROMO_UNKNOWN'); END IF;
     -- The wallet is ours, so its next version is the number of the ledger row below.
@@ -1503,7 +1512,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'event_join', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
     IF NOT FOUND OR ev.starts_at > clock_timestamp() THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     IF EXISTS (SELECT 1 FROM event_participants WHERE event_id = p_event AND user_id = p_user) THEN
@@ -1537,7 +1546,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'event_progress', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     IF ev.ends_at <= clock_timestamp() THEN PERFORM cc_fail('EVENT_ENDED'); END IF;
@@ -1571,7 +1580,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'event_claim', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     UPDATE event_participants p SET claimed_at = now()
@@ -1609,7 +1618,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'achievement', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO goal FROM achievements WHERE code = p_code;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     UPDATE user_achievements ua SET claimed_at = now(), claimed_gold = goal.reward_gold
@@ -1648,7 +1657,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'battlepass', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO season FROM battle_pass_seasons s WHERE s.starts_at <= clock_timestamp()
      ORDER BY s.starts_at DESC, s.id DESC LIMIT 1;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;

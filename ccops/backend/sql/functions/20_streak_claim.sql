@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'streak', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     -- A day at or before the last claimed one grants nothing and changes nothing: neither a clock that went
     -- back nor a server that still has yesterday can pay twice or end a streak.
     INSERT INTO user_streaks AS s (user_id, action_type, current, longest, last_claim_day)

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION cc_action(
     OUT id bigint, OUT event_id uuid, OUT server_ts timestamptz, OUT duplicate boolean
 ) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     event_id := coalesce(p_event, gen_random_uuid());
     INSERT INTO user_actions AS a (event_id, trace_id, user_id, action_type, context, client_ts, created_at)
     VALUES (cc_action.event_id, ctx->>'trace_id', p_user, p_type, p_context, p_client_ts, clock_timestamp())

@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION cc_seed_rotate(
 DECLARE
     old user_seeds;
 BEGIN
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO old FROM user_seeds WHERE user_id = p_user AND server_seed_hash = p_seed_hash;
     IF NOT FOUND THEN PERFORM cc_fail('NONCE_USED'); END IF;
     first_nonce := coalesce((SELECT max(r.next_nonce) FROM revealed_seeds r WHERE r.user_id = p_user), 0);

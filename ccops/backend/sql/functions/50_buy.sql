@@ -61,10 +61,11 @@ BEGIN
     IF NOT item.active OR item.ends_at <= now() OR item.starts_at > now() THEN
         PERFORM cc_fail('PRODUCT_ENDED');
     END IF;
-    -- cc_lock_wallet, and what is asked about the buyer, in one statement.
-    SELECT u.rank, u.age_verified_at, w.gold INTO buyer
+    -- cc_lock_own, and what is asked about the buyer, in one statement.
+    SELECT u.rank, u.age_verified_at, u.is_active, w.gold INTO buyer
       FROM wallets w JOIN users u ON u.id = w.user_id WHERE w.user_id = p_user FOR NO KEY UPDATE OF w;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
+    IF NOT buyer.is_active THEN PERFORM cc_fail('UNAUTHORIZED'); END IF;
     IF array_position(ranks, buyer.rank) < array_position(ranks, item.min_rank) THEN
         PERFORM cc_fail('RANK_REQUIRED');
     END IF;

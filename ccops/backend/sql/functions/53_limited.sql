@@ -87,7 +87,7 @@ DECLARE
     pack limited_packages;
     item products;
 BEGIN
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     live := cc_limited_live(p_user, p_package, NULL);
     IF live.id IS NOT NULL THEN PERFORM cc_fail('ALREADY_HELD'); END IF;
     SELECT * INTO pack FROM limited_packages WHERE id = p_package;
@@ -133,7 +133,7 @@ BEGIN
     SELECT r.status, r.body, r.replayed INTO status, body, replayed
       FROM cc_replay(p_user, 'limited', p_key, p_hash) r;
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     live := cc_limited_live(p_user, p_package, p_named);
     SELECT * INTO pack FROM limited_packages WHERE id = p_package;
     SELECT * INTO item FROM products WHERE id = pack.product_id;

@@ -12,7 +12,7 @@ BEGIN
     SELECT r.status, r.body, r.replayed INTO status, body, replayed
       FROM cc_replay(p_user, 'promo', p_key, p_hash) r;
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO promo FROM promo_codes WHERE code = p_code;
     IF NOT FOUND THEN PERFORM cc_fail('PROMO_UNKNOWN'); END IF;
     -- The wallet is ours, so its next version is the number of the ledger row below.

@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'event_join', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
     IF NOT FOUND OR ev.starts_at > clock_timestamp() THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     IF EXISTS (SELECT 1 FROM event_participants WHERE event_id = p_event AND user_id = p_user) THEN
@@ -43,7 +43,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'event_progress', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     IF ev.ends_at <= clock_timestamp() THEN PERFORM cc_fail('EVENT_ENDED'); END IF;
@@ -77,7 +77,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'event_claim', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO ev FROM game_events WHERE id = p_event;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     UPDATE event_participants p SET claimed_at = now()

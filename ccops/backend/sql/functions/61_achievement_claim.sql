@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'achievement', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO goal FROM achievements WHERE code = p_code;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;
     UPDATE user_achievements ua SET claimed_at = now(), claimed_gold = goal.reward_gold

@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     SELECT * INTO status, body, replayed FROM cc_replay(p_user, 'battlepass', p_key, p_hash);
     IF replayed THEN RETURN; END IF;
-    PERFORM cc_lock_wallet(p_user);
+    PERFORM cc_lock_own(p_user);
     SELECT * INTO season FROM battle_pass_seasons s WHERE s.starts_at <= clock_timestamp()
      ORDER BY s.starts_at DESC, s.id DESC LIMIT 1;
     IF NOT FOUND THEN PERFORM cc_fail('NOT_FOUND'); END IF;

@@ -179,6 +179,35 @@ def test_who_left_can_not_be_verified_given_a_rank_or_paid_as_a_player(account, 
     assert (ranked.status_code, code_of(ranked)) == (404, "NOT_FOUND")
 
 
+def test_who_left_does_nothing_more_although_redis_has_forgotten_it(account, sql, cache, code_of):
+    user = account()
+    user.http.delete("/api/users/me", headers=user.auth)
+    cache.delete(f"auth:revoked:fam:{user.login['session_id']}")
+    (before,) = sql("SELECT * FROM wallets WHERE user_id = %s", user.id)
+
+    for path, body in {
+        "/api/shop/buy": {"product_id": "LUCKY_CHARM"},
+        "/api/shop/limited/FOUNDERS_CHEST/hold": None,
+        "/api/shop/limited/FOUNDERS_CHEST/buy": None,
+        "/api/shop/promo/redeem": {"code": "WELCOME100"},
+        "/api/streak/claim": {"action_type": "DAILY"},
+        "/api/events/WELCOME/join": None,
+        "/api/events/WELCOME/progress": {"delta": 1},
+        "/api/events/WELCOME/claim": None,
+        "/api/achievements/FIRST_STREAK/claim": None,
+        "/api/battlepass/claim": {"level": 1, "track": "free"},
+        "/api/actions": {"action_type": "LOGIN", "context": {"phone": "+82 10 1234 5678"}},
+        "/api/games/fairness/rotate": None,
+    }.items():
+        answer = user.post(path, body, headers={"Idempotency-Key": secrets.token_hex(8)})
+        assert (answer.status_code, code_of(answer)) == (401, "UNAUTHORIZED"), (path, answer.text)
+    named = user.http.patch("/api/users/me", json={"nickname": "back again"}, headers=user.auth)
+    assert (named.status_code, code_of(named)) == (401, "UNAUTHORIZED")
+
+    assert sql("SELECT * FROM wallets WHERE user_id = %s", user.id) == [before]
+    assert sql("SELECT 1 FROM user_actions WHERE user_id = %s", user.id) == []
+
+
 @pytest.mark.parametrize("path", ["/api/auth/login", "/api/users/me/age-verification"])
 def test_what_was_begun_before_somebody_left_does_not_end_after_it(
     account, sql, backend, until, code_of, path

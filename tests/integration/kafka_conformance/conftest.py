@@ -14,6 +14,9 @@ EXPECTED: dict[str, dict[str, str]] = {
         "test_a_member_killed_by_a_signal_is_let_go_after_its_session": (
             "sessions never expire: the member stays until the broker restarts"
         ),
+        "test_a_reset_waits_for_the_session_of_a_killed_consumer": (
+            "sessions never expire, so that the reset is refused until the broker restarts"
+        ),
         "test_what_was_acknowledged_survives_a_kill_at_once": (
             "it writes to disk twice a second, and not before it acknowledges"
         ),

@@ -16,7 +16,7 @@ from confluent_kafka.admin import ConsumerGroupDescription
 from tests.integration.kafka_conformance.kit import WAIT_S, Cluster, an_hour_ago, read
 from tests.kafka_kit import fresh, until
 
-_MEMBER = """
+MEMBER = """
 import sys
 from confluent_kafka import Consumer
 bootstrap, group, topic = sys.argv[1:]
@@ -138,7 +138,7 @@ def test_the_consumer_protocol_of_kip_848_works(cluster: Cluster) -> None:
 def test_a_member_killed_by_a_signal_is_let_go_after_its_session(cluster: Cluster) -> None:
     name, group = cluster.topic(), fresh("crash")
     cluster.produce(name, [an_hour_ago()])
-    argv = [sys.executable, "-c", _MEMBER, cluster.broker.bootstrap, group, name]
+    argv = [sys.executable, "-c", MEMBER, cluster.broker.bootstrap, group, name]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as member:
         assert member.stdout is not None
         assert member.stdout.readline() == "reads\n"

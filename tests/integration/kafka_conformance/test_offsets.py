@@ -31,7 +31,7 @@ def _alter(cluster: Cluster, group: str, *places: TopicPartition) -> list[KafkaE
     return [one.error for one in answer.topic_partitions]
 
 
-def _offsets(cluster: Cluster, group: str, *places: TopicPartition) -> dict[int, int]:
+def offsets(cluster: Cluster, group: str, *places: TopicPartition) -> dict[int, int]:
     asked = [ConsumerGroupTopicPartitions(group, list(places) or None)]
     answer = cluster.admin.list_consumer_group_offsets(asked)[group].result(WAIT_S)
     return {one.partition: one.offset for one in answer.topic_partitions}
@@ -60,15 +60,15 @@ def test_offsets_of_a_group_are_listed_all_and_some(cluster: Cluster) -> None:
     name, group = _filled(cluster, partitions=3), fresh("list")
     _alter(cluster, group, *(TopicPartition(name, n, n + 1) for n in range(3)))
 
-    assert _offsets(cluster, group) == {0: 1, 1: 2, 2: 3}
-    assert _offsets(cluster, group, TopicPartition(name, 1)) == {1: 2}
+    assert offsets(cluster, group) == {0: 1, 1: 2, 2: 3}
+    assert offsets(cluster, group, TopicPartition(name, 1)) == {1: 2}
 
 
 def test_a_partition_without_a_commit_has_no_offset(cluster: Cluster) -> None:
     name, group = _filled(cluster, partitions=2), fresh("half")
     _alter(cluster, group, TopicPartition(name, 0, 1))
 
-    assert _offsets(cluster, group, TopicPartition(name, 0), TopicPartition(name, 1)) == {0: 1, 1: -1001}
+    assert offsets(cluster, group, TopicPartition(name, 0), TopicPartition(name, 1)) == {0: 1, 1: -1001}
 
 
 def test_an_empty_group_starts_where_its_offsets_were_set(cluster: Cluster) -> None:
@@ -101,7 +101,7 @@ def test_altering_the_offsets_of_an_active_group_is_refused_for_each_partition(c
         said = _alter(cluster, group, TopicPartition(name, 0, 1))
 
         assert [one.code() for one in said if one] == [KafkaError.UNKNOWN_MEMBER_ID]
-        assert _offsets(cluster, group) == {0: 5}
+        assert offsets(cluster, group) == {0: 5}
 
 
 def test_an_active_group_can_not_be_deleted_an_empty_one_can(cluster: Cluster) -> None:

@@ -104,6 +104,7 @@ class Run:
         self._acked: list[str] = []
         self._order: dict[str, int] = {}
         self._seen: set[str] = set()
+        self._forgiven: set[str] = set()
         self._last = -1
         self._open_since = math.inf
         self._cutting = asyncio.Lock()
@@ -219,11 +220,14 @@ class Run:
             self.heard.latencies.append(1000 * (at - sent))
 
     def _forgive(self) -> None:
-        """A snapshot tells the state, not the frames before it: what is not seen by now need not come."""
-        self._seen.update(self._acked)
+        """A snapshot tells the state, not the frames before it: what was sent by now need not come.
+
+        It may: the relay can number an event after the snapshot that already held it.
+        """
+        self._forgiven.update(self._order)
 
     def _missing(self) -> set[str]:
-        return set(self._acked) - self._seen
+        return set(self._acked) - self._seen - self._forgiven
 
 
 async def _new_user(client: httpx.AsyncClient, profile: Profile, learned: Callable[[str], None]) -> str:

@@ -55,6 +55,8 @@ class Heard:
             "act(s) out of order": self.disorder,
         }
         said = [f"{count} {text}" for text, count in counts.items() if count]
+        if self.reconnects and self.snapshots >= self.reconnects:
+            said.append(f"none of {self.reconnects} reconnect(s) recovered")
         if not self.latencies:
             return [*said, "no live frame was timed"]
         p95 = quantile(self.latencies, 0.95)

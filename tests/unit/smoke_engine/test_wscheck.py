@@ -107,6 +107,30 @@ def test_a_snapshot_stands_for_the_frames_before_it(run: Planted) -> None:
     assert (heard.snapshots, heard.wrong(None)) == (1, [])
 
 
+def test_a_snapshot_may_run_ahead_of_the_frame_it_stands_for(run: Planted) -> None:
+    run.act("a")
+    run.frame({"type": "sync_connected", "data": {"epoch": "f", "seq": 9, "recovered": False}})
+    run.tell("a", seq=10, epoch="f")
+    assert run.end().duplicates == 0
+    run.tell("a", seq=11, epoch="f")
+    assert run.end().duplicates == 1
+
+
+def test_an_act_under_way_at_the_snapshot_is_forgiven_too(run: Planted) -> None:
+    run.act("a")
+    run._acked.clear()
+    run.frame({"type": "sync_connected", "data": {"epoch": "f", "seq": 9, "recovered": False}})
+    run._acked.append("a")
+    assert run.end().unseen == 0
+
+
+def test_a_channel_that_never_recovers_is_not_green() -> None:
+    heard = Heard(acts=5, latencies=[1.0], reconnects=3, snapshots=3)
+    assert heard.wrong(None) == ["none of 3 reconnect(s) recovered"]
+    heard.snapshots = 2
+    assert heard.wrong(None) == []
+
+
 def test_replayed_frames_are_seen_but_not_timed(run: Planted) -> None:
     run.act("a")
     run.tell("a", replay=True)

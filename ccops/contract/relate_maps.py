@@ -36,6 +36,11 @@ def emits_more(schema: Schema) -> bool:
     return "additionalProperties" in schema.keys or not held_by(schema, "properties")
 
 
+def _sends_unnamed(schema: Schema) -> bool:
+    """Return whether a writer must send a name that it requires and does not declare."""
+    return bool(required_by(schema) - held_by(schema, "properties").keys())
+
+
 def more(node: Node) -> None:
     """Compare what undeclared names may hold."""
     old, new = rest_of(node.a), rest_of(node.b)
@@ -47,12 +52,13 @@ def more(node: Node) -> None:
         if emits_more(node.sub):
             node.child(("extra",), old, new)
         elif not any(closed):
-            open_ = node.relation.request and not node.relation.holds(*node.oriented(old, new))
+            sends = node.relation.request or _sends_unnamed(node.sub)
+            open_ = sends and not node.relation.holds(*node.oriented(old, new))
             node.emit("additional-properties", "changed", old.raw, new.raw, place, open_=open_)
         return
     action = "closed" if closed[1] else "opened"
     shut = rest_of(node.sup).raw is False
-    by_writer = emits_more(node.sub) or node.relation.request
+    by_writer = emits_more(node.sub) or node.relation.request or _sends_unnamed(node.sub)
     node.emit(
         "additional-properties",
         action,

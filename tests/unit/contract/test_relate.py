@@ -175,3 +175,11 @@ def test_what_stands_beside_a_reference_counts_from_3_1_on() -> None:
         ("REQUEST_MAX_LENGTH_ADDED", Level.ERR)
     ]
     assert compared(old, old).findings == ()
+
+
+@pytest.mark.parametrize("rest", [False, {"type": "number", "minimum": 2}])
+def test_a_name_that_is_required_and_not_declared_is_sent(rest: object) -> None:
+    free = obj("b", a=TEXT)
+    shut = free | {"additionalProperties": rest}
+    findings = bodies(Direction.RESPONSE, shut, free).findings
+    assert any(one.level > Level.INFO for one in findings), findings

@@ -18,7 +18,14 @@ TOOL_KEYS = frozenset(
         *("PROTECTED", "STACK", "CONTRACT", "KAFKA_PROVIDER", "ROOT_MODE", "LANG", "OUTPUT"),
         "BACKEND_WORKERS",
         *("BACKEND_URL", "WORKER_URL", "DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP"),
-        *("CLICKHOUSE_URL", "PROMETHEUS_URL", "ADMIN_SITE_ID", "ADMIN_PASSWORD", "WEBHOOK_SECRET"),
+        *(
+            "CLICKHOUSE_URL",
+            "PROMETHEUS_URL",
+            "ALERTMANAGER_URL",
+            "ADMIN_SITE_ID",
+            "ADMIN_PASSWORD",
+            "WEBHOOK_SECRET",
+        ),
         *(f"PORT_{name.upper()}" for name in NEEDS),
         "PORT_KAFKA_CONTROLLER",
     )

@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from ccops.backend.utils.redis import client
 
 log = logging.getLogger("ccops.backend.pubsub")
 SUBSCRIBED = None
 _RETRY_S = 0.2
+# A connection may die without a word (a lost route, a frozen server). Who hears nothing for so long asks, and
+# who hears nothing then either counts as gone.
+_ASK_AFTER_S, _ANSWER_S = 5.0, 5.0
 # So many rows at once mean load. Then a batch every few hundredths of a second costs everybody a fraction of
 # what hundreds of tiny ones cost, and its rows are still far below what a person notices.
 _BUSY_ROWS = 8
@@ -32,10 +36,17 @@ async def messages(channel: str) -> AsyncIterator[str | None]:
     pubsub = connection.pubsub()
     try:
         await pubsub.subscribe(channel)
+        loop, until = asyncio.get_running_loop(), None
         while True:
-            message = await pubsub.get_message(timeout=1.0)
+            message = await pubsub.get_message(timeout=_ASK_AFTER_S if until is None else _ANSWER_S)
             if message is None:
+                if until is None:
+                    await pubsub.ping()
+                    until = loop.time() + _ANSWER_S
+                elif loop.time() >= until:
+                    raise RedisTimeout("the subscription is silent")
                 continue
+            until = None
             if message["type"] == "subscribe":
                 yield SUBSCRIBED
             elif message["type"] == "message":

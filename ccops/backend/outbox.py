@@ -12,7 +12,7 @@ from ccops.backend.repositories import outbox
 
 log = logging.getLogger("ccops.backend.outbox")
 
-# Tables whose rows carry the event_id of their event, by topic: the truth about what the outbox has forgotten.
+# Tables whose rows carry the event_id of their event, by topic: the truth of what the outbox has forgotten.
 SOURCES = {"actions.events": "user_actions", "games.rounds": "game_rounds", "economy.ledger": "gold_ledger"}
 
 _GAUGES_S = 1.0

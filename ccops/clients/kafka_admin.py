@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ccops.clients.guard import translated
 from ccops.clients.kafka import errors
@@ -27,19 +27,19 @@ def open_admin(bootstrap: str, *, timeout: float = 5.0) -> Iterator[AdminClient]
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
     with translated("kafka", bootstrap, errors()):
+        settings: dict[str, object] = {
+            "bootstrap.servers": bootstrap,
+            "client.id": "ccops",
+            # A broker that comes back must be found at once: its answer decides what we know.
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 500,
+            "socket.timeout.ms": int(max(timeout, 1.0) * 1000),
+            "log_level": 0,
+            "error_cb": lambda error: None,
+        }
         client = AdminClient(
-            {
-                "bootstrap.servers": bootstrap,
-                "client.id": "ccops",
-                # A broker that comes back must be found at once: its answer decides what we know.
-                "reconnect.backoff.ms": 50,
-                "reconnect.backoff.max.ms": 500,
-                "socket.timeout.ms": int(max(timeout, 1.0) * 1000),
-                "log_level": 0,
-                "error_cb": lambda error: None,
-            },
-            logger=quiet,
-        )
+            cast("dict[str, str | int | float | bool]", settings), logger=quiet
+        )  # and callables
         # Not list_topics: asked for a name, some brokers would create it; asked for all, it is long.
         client.describe_cluster(request_timeout=timeout).result(timeout + 1.0)
         yield client

@@ -87,10 +87,11 @@ class Pump:
         """Write until it is written; False when we were stopped before."""
         parts = [writer.read(table, of_topic(batch, topic)) for topic, table in self._tables.items()]
         self.progress.took(min((part.oldest for part in parts if part.oldest), default=""))
-        self._give_up([loss for part in parts for loss in part.losses])
         for part in parts:
             if part.rows and not self._write_part(store, part):
                 return False
+        # Last: while ClickHouse is away the batch is read again and again, but given up once.
+        self._give_up([loss for part in parts for loss in part.losses])
         self.progress.wrote()
         return True
 

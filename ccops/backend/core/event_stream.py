@@ -31,7 +31,8 @@ class StreamEnded(Exception):
 class EventStream(Response):
     """Sends what `events` yields; a comment every 15 s when it yields nothing; ends when `stop` is set.
 
-    `leave` is called in every case. A client that does not take a chunk within `write_s` is left.
+    `leave` is called in every case. A client that does not take a chunk within `write_s` is left. After
+    `last_s` seconds the answer ends by itself: no stream outlives the token that opened it.
     """
 
     media_type = "text/event-stream"
@@ -43,11 +44,13 @@ class EventStream(Response):
         leave: Callable[[], None],
         *,
         write_s: float = WRITE_S,
+        last_s: float | None = None,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         # Whatever the base class says of an empty body: this one's length is nobody's to know.
         self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-length"]
-        self._events, self._stop, self._leave, self._write_s = events, stop, leave, write_s
+        self._events, self._stop, self._leave = events, stop, leave
+        self._write_s, self._last_s = write_s, last_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until one side ends it."""
@@ -55,15 +58,16 @@ class EventStream(Response):
         watching = asyncio.create_task(_gone(receive))
         stopping = asyncio.create_task(self._stop.wait())
         tasks: set[asyncio.Task[object]] = {writing, watching, stopping}
+        ended: set[asyncio.Task[object]] = set()
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait(tasks, timeout=self._last_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel(tasks)
             self._leave()
             await self._events.aclose()
         if not writing.cancelled():
             writing.result()
-        elif self._stop.is_set():
+        elif self._stop.is_set() or not ended:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
                     await send(_END)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -30,9 +31,11 @@ async def get_global(_: CurrentUser) -> Response:
 
 @router.get("/stream", status_code=200, responses=_STREAM, response_class=EventStream)
 async def stream(
-    _: CurrentUser, last_event_id: Annotated[str | None, Header(max_length=64)] = None
+    user: CurrentUser, last_event_id: Annotated[str | None, Header(max_length=64)] = None
 ) -> EventStream:
     """Send the figures every two seconds; `Last-Event-ID` goes on where another stream ended."""
     await global_metrics.current()  # a store that is away is an answer, not a silent stream
     queue = feed.join()
-    return EventStream(feed.events(queue, last_event_id), feed.stop, lambda: feed.leave(queue))
+    left_s = max(0.0, user.expires_at - time.time())
+    events = feed.events(queue, last_event_id)
+    return EventStream(events, feed.stop, lambda: feed.leave(queue), last_s=left_s)

@@ -130,3 +130,10 @@ async def test_a_full_house_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     feed.leave(queue)
     feed.join()
     await feed.close()
+
+
+@in_a_loop
+async def test_a_stream_ends_with_the_token_that_opened_it() -> None:
+    client = Client()
+    await run(client, silent(), asyncio.Event(), last_s=0.05)
+    assert client.got[-1] == {"type": "http.response.body", "body": b"", "more_body": False}

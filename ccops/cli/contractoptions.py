@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ccops.contract.model import Level
+from ccops.core.errors import UsageError
 
 
 class LevelName(StrEnum):
@@ -26,10 +27,29 @@ class LevelName(StrEnum):
 
 OldArgument = Annotated[str, typer.Argument(metavar="[OLD]", show_default=False, help="File or address.")]
 NewArgument = Annotated[str, typer.Argument(metavar="[NEW]", show_default=False, help="File or address.")]
+
+
+def _named(context: typer.Context, param: typer.CallbackParam, value: str) -> str:
+    """Refuse an empty reference: a CI variable that is not set must not choose another comparison."""
+    source = context.get_parameter_source(str(param.name))
+    if value or source is None or source.name == "DEFAULT":
+        return value
+    raise UsageError(
+        "AGAINST_EMPTY",
+        "--against names nothing",
+        evidence="its value is empty: an unset variable, perhaps",
+        next_step="ccops openapi diff --against origin/main",
+    )
+
+
 AgainstOption = Annotated[
     str,
     typer.Option(
-        "--against", metavar="GITREF|FILE|URL", show_default=False, help="The old side, as committed there."
+        "--against",
+        metavar="GITREF|FILE|URL",
+        show_default=False,
+        callback=_named,
+        help="The old side, as committed there.",
     ),
 ]
 ContractOption = Annotated[

@@ -251,3 +251,11 @@ def test_lint_and_explain_are_reached_from_the_command_line(shop: Shop) -> None:
         "'/api/users/profile' is forbidden: use '/api/users/me'\n"
     )
     assert shop.ccops("explain", "LINT_FORBIDDEN_STRING").code == 0
+
+
+@pytest.mark.parametrize("noun", ["openapi", "contract"])
+def test_an_empty_reference_is_refused_instead_of_choosing_another_comparison(shop: Shop, noun: str) -> None:
+    ran = shop.ccops(noun, "diff", "--against", "")
+
+    assert ran.code == 2
+    assert "AGAINST_EMPTY" in ran.err

@@ -82,7 +82,7 @@ class Supervisor:
             unit = self._units.get(name)
             if unit is not None and unit.state.phase is Phase.READY and unit.started_at < died_at:
                 # A task of its own: stopping the service that waits for this must not leave it half done.
-                again = self._job(self._restart(unit, unit.service, unit.overrides))
+                again = self._job(self._restart(unit, unit.service, unit.overrides, unit.stops))
                 await asyncio.shield(again)
 
     # Requests
@@ -132,11 +132,12 @@ class Supervisor:
                 if request.action is Action.START:
                     self._forget_others(request.services)
                 self._write_stack_env(site, services)
+                stops = {name: unit.stops for name, unit in self._units.items()}
                 for name, service in services.items():
                     unit = self._units.setdefault(name, Unit(service, self, self._dir))
                     unit.root_mode = site.root_mode
                     if request.action is Action.RESTART:
-                        await self._restart(unit, service, request.overrides)
+                        await self._restart(unit, service, request.overrides, stops.get(name, 0))
                         if not unit.state.good:
                             break  # of several processes those not yet touched go on as they are
                     elif unit.state.phase in _STARTABLE:
@@ -166,10 +167,10 @@ class Supervisor:
         keys = table.stack_env(site, [name for name, service in known.items() if not service.absent])
         write_private(self._dir.stack_env, "".join(f"{key}={text}\n" for key, text in keys.items()))
 
-    async def _restart(self, unit: Unit, service: Service, overrides: Mapping[str, str]) -> None:
+    async def _restart(self, unit: Unit, service: Service, overrides: Mapping[str, str], stops: int) -> None:
         async with unit.lock:
             await unit.stop()
-            if self._end.is_set():
+            if self._end.is_set() or unit.stops != stops:
                 return
             unit.start(service, overrides)
         while unit.state.phase not in SETTLED:
@@ -178,6 +179,8 @@ class Supervisor:
     async def _stop(self, names: tuple[str, ...]) -> None:
         """Stop `names`, each as soon as those of them that need it are down."""
         chosen = [name for name in names if name in self._units]
+        for name in chosen:
+            self._units[name].stops += 1
         down = {name: asyncio.Event() for name in chosen}
 
         async def one(name: str) -> None:

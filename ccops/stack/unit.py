@@ -69,6 +69,7 @@ class Unit:
         self.started_at = 0.0
         self.root_mode = "auto"
         self.lock = asyncio.Lock()
+        self.stops = 0  # how often somebody asked for its end: a restart that began before gives way
         self._crashed_at = 0.0
         self._host = host
         self._dir = state_dir

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ccops.stack.paths import StateDir
-from ccops.stack.request import Action, Choices, Request
+from ccops.stack.request import Action, Choices, Request, submit
 from ccops.stack.service import ProbeFailed, Service, Site
 from ccops.stack.services import kafka, table
 from ccops.stack.state import Phase, ServiceState, read_state
@@ -184,6 +184,45 @@ def test_a_service_that_keeps_dying_is_given_up(tmp_path: Path, monkeypatch: pyt
             assert state_dir.log("redis").read_text().count("ZeroDivisionError") == 6
 
     asyncio.run(scenario())
+
+
+def test_what_is_stopped_while_a_restart_goes_round_stays_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(name: str, seconds: float) -> Service:
+        mark = tmp_path / f"{name}.ready"
+        code = (
+            "import pathlib, signal, sys, time;"
+            f"signal.signal(signal.SIGTERM, lambda *_: (time.sleep({seconds}), sys.exit(0)));"
+            f"pathlib.Path({str(mark)!r}).touch(); time.sleep(60)"
+        )
+        return sleeper(name, code=code, ready=FileProbe(mark))
+
+    async def scenario() -> None:
+        async with running(
+            tmp_path, monkeypatch, lambda _: slow("postgres", 0.3), lambda _: slow("redis", 1.5)
+        ) as state_dir:
+            for name in ("postgres", "redis"):
+                await reached(state_dir, name, lambda s: s.phase is Phase.READY)
+            # The restart is busy with the first while the second is told to end, and reaches it too early.
+            restart = Request(Action.RESTART, ("postgres", "redis"), Choices("dev"))
+            submit(state_dir, os.getpid(), restart)
+            await asyncio.sleep(0.1)
+            submit(state_dir, os.getpid(), Request(Action.STOP, ("redis",), Choices("dev")))
+            await answered(state_dir, restart)
+            state = read_state(state_dir)
+            assert state is not None
+            phases = {name: item.phase for name, item in state.services.items()}
+            assert phases == {"postgres": Phase.READY, "redis": Phase.STOPPED}
+
+    asyncio.run(scenario())
+
+
+async def answered(state_dir: StateDir, request: Request) -> None:
+    end = time.monotonic() + 20
+    while not (state := read_state(state_dir)) or request.id not in state.answers:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
 
 
 def test_a_child_that_ignores_the_stop_signal_is_killed_with_its_group(

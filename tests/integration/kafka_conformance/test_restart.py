@@ -4,69 +4,58 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 
-from tests.integration.kafka_conformance.kit import WAIT_S, Cluster, admin_of, an_hour_ago
+from ccops.stack.probes import KafkaProbe
+from ccops.stack.service import ProbeFailed
+from tests.conftest import ROOT
+from tests.integration.kafka_conformance.kit import an_hour_ago
 from tests.kafka_kit import Broker, fresh, until
 
 _BACK_S = 60.0
 
 
-def _kept(cluster: Cluster, topic: str, group: str, start: int) -> tuple[int, int, int]:
-    """Return the end, the offset of a moment, and the committed offset."""
-    place = TopicPartition(topic, 0)
-    asked = [ConsumerGroupTopicPartitions(group, [place])]
-    (committed,) = cluster.admin.list_consumer_group_offsets(asked)[group].result(WAIT_S).topic_partitions
-    moment = cluster.offset(topic, OffsetSpec.for_timestamp(start + 70))
-    return cluster.offset(topic, OffsetSpec.latest()), moment, committed.offset
+def _client(broker: Broker, what: str, *names: str) -> str:
+    module = "tests.integration.kafka_conformance.restart_probe"
+    argv = [sys.executable, "-m", module, what, broker.bootstrap, *names]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    return done.stdout.strip() or done.stderr[-300:]
 
 
-def _written(cluster: Cluster) -> tuple[str, str, int]:
-    topic, group, start = cluster.topic(), fresh("kept"), an_hour_ago()
-    cluster.produce(topic, [start + n for n in range(100)])
-    asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 42)])]
-    altered = cluster.admin.alter_consumer_group_offsets(asked)[group].result(WAIT_S)
-    assert [one.error for one in altered.topic_partitions] == [None]
-    return topic, group, start
-
-
-def _again(broker: Broker, before: int) -> Cluster:
-    """Return the cluster when its broker is back as another process, groups included."""
-    assert until(lambda: broker.pid() not in (0, before), _BACK_S)
-    cluster = Cluster(broker, admin_of(broker))
+def _back(broker: Broker, before: int) -> bool:
+    probe = KafkaProbe(int(broker.bootstrap.rpartition(":")[2]))
 
     def answers() -> bool:
         try:
-            cluster.admin.list_topics(timeout=2)
-            # The coordinator of groups comes back a moment after the broker.
-            return not cluster.admin.list_consumer_groups().result(5).errors
-        except (KafkaException, TimeoutError):
+            return broker.pid() not in (0, before) and bool(probe.ask(2))
+        except ProbeFailed:
             return False
 
-    assert until(answers, _BACK_S)
-    return cluster
+    return until(answers, _BACK_S)
 
 
 @pytest.mark.slow
-def test_records_offsets_and_times_survive_a_restart(cluster: Cluster) -> None:
-    topic, group, start = _written(cluster)
-    pid = cluster.broker.pid()
+def test_records_offsets_and_times_survive_a_restart(kafka_broker: Broker) -> None:
+    names, pid = (fresh("kept"), fresh("kept"), str(an_hour_ago())), kafka_broker.pid()
+    assert _client(kafka_broker, "write", *names) == "0 None"
 
-    done = cluster.broker.ccops("restart", "kafka")
+    done = kafka_broker.ccops("restart", "kafka")
 
     assert done.code == 0, done.err
-    assert _kept(_again(cluster.broker, pid), topic, group, start) == (100, 70, 42)
+    assert _back(kafka_broker, pid)
+    assert until(lambda: _client(kafka_broker, "read", *names) == "100 70 42", 10)
 
 
 @pytest.mark.slow
 @pytest.mark.fault
-def test_what_was_acknowledged_survives_a_kill_at_once(cluster: Cluster) -> None:
-    topic, group, start = _written(cluster)
-    pid = cluster.broker.pid()
+def test_what_was_acknowledged_survives_a_kill_at_once(kafka_broker: Broker) -> None:
+    names, pid = (fresh("kept"), fresh("kept"), str(an_hour_ago())), kafka_broker.pid()
+    assert _client(kafka_broker, "write", *names) == "0 None"
 
     os.kill(pid, signal.SIGKILL)
 
-    assert _kept(_again(cluster.broker, pid), topic, group, start) == (100, 70, 42)
+    assert _back(kafka_broker, pid)
+    assert until(lambda: _client(kafka_broker, "read", *names) == "100 70 42", 10)

@@ -95,8 +95,9 @@ def as_data(found: Reconciled) -> dict[str, object]:
         "verdict": found.verdict.value,
         "window": found.window.as_data(),
         "events": found.events,
+        "judged": found.judged,
         "lost": found.lost,
-        "loss": found.lost / found.events if found.events else None,
+        "loss": found.lost / found.judged if found.judged else None,
         "loss_bound": {"confidence": CONFIDENCE, "rate": found.bound, "method": "Clopper-Pearson, one-sided"},
         "max_loss": found.max_loss,
         "by": found.by,
@@ -190,8 +191,10 @@ def _sentence(found: Reconciled) -> str:
     if not found.events:
         return f"{found.verdict}: nothing happened in this window, so nothing is proved"
     bound = f"{found.bound * 100:.3g} %"
+    fresh = found.events - found.judged
+    late = f" ({fresh} more are too young to say)" if fresh else ""
     return (
-        f"{found.verdict}: {found.lost} lost of {found.events} events; "
+        f"{found.verdict}: {found.lost} lost of {found.judged} events{late}; "
         f"with {CONFIDENCE:.0%} confidence the loss rate is below {bound}"
     )
 

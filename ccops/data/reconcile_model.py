@@ -80,6 +80,11 @@ class Tally:
     unverifiable: int = 0  # ids older than the outbox keeps, without a table of their own
     unreadable: int = 0  # records that hold no event
 
+    @property
+    def judged(self) -> int:
+        """Return how many events were found everywhere or lost; the rest may still be on its way."""
+        return self.events - self.fresh
+
     def as_data(self) -> dict[str, int]:
         """Return the counts by name."""
         return {name: getattr(self, name) for name in self.__slots__}
@@ -101,7 +106,7 @@ class Topic:
         """Return what the counts say when a share of `max_loss` may be lost."""
         tally = self.tally
         strangers = tally.foreign_kafka + tally.foreign_clickhouse + tally.doubled_clickhouse
-        if strangers or (tally.lost and tally.lost > max_loss * tally.events):
+        if strangers or (tally.lost and tally.lost > max_loss * tally.judged):
             return Verdict.FAIL
         if tally.fresh or tally.expired or tally.unverifiable:
             return Verdict.INCONCLUSIVE
@@ -129,6 +134,11 @@ class Reconciled:
         return sum(topic.tally.events for topic in self.topics)
 
     @property
+    def judged(self) -> int:
+        """Return the size of the sample that the verdict rests on."""
+        return sum(topic.tally.judged for topic in self.topics)
+
+    @property
     def lost(self) -> int:
         return sum(topic.tally.lost for topic in self.topics)
 
@@ -142,7 +152,7 @@ class Reconciled:
     @property
     def bound(self) -> float:
         """Return the loss rate that this sample leaves possible at 95 %."""
-        return upper_bound(self.lost, self.events)
+        return upper_bound(self.lost, self.judged)
 
     def exit_code(self, strict: bool = False) -> ExitCode:
         """Return 0 for PASS (and INCONCLUSIVE unless strict), 1 otherwise: an empty window proves nothing."""

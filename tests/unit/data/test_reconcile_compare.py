@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ccops.data import reconcile_compare
 from ccops.data.reconcile_compare import Comparison, Sides
 from ccops.data.reconcile_ids import BUCKETS, Entry, Ids, Kinds, State
-from ccops.data.reconcile_model import Route, Topic, Verdict
+from ccops.data.reconcile_model import Reconciled, Route, Topic, Verdict, Window
 
 SINCE, UNTIL, FRESH = 1_000_000, 2_000_000, 1_900_000
 
@@ -124,6 +125,17 @@ def test_a_second_row_after_final_is_a_failure(plant: Plant) -> None:
     plant.event("pkcc")
     topic = plant.settled()
     assert (topic.verdict(1.0), topic.tally.doubled_clickhouse) == (Verdict.FAIL, 1)
+
+
+def test_the_sample_holds_only_what_could_be_judged(plant: Plant) -> None:
+    for _ in range(300):
+        plant.event("p", ms=FRESH)
+    topic = plant.settled()
+    window = Window(datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(9, UTC), 10)
+    found = Reconciled(window, 0.0, (topic,))
+
+    assert (found.events, found.judged, found.lost) == (400, 100, 0)
+    assert found.bound == pytest.approx(0.0295, rel=0.01)
 
 
 @pytest.mark.parametrize("at", ["p", "pk", "pc"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -19,6 +20,9 @@ log = logging.getLogger("ccops.backend.draining")
 # busy was told to leave it.
 DRAIN_S = 0.5
 _TURN_S = 0.001
+# Without a free descriptor the socket stays readable: trying again and again at once would take a whole core.
+_FULL_S = 0.2
+_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _LEAVE = (b"connection", b"close")
 
 
@@ -54,16 +58,23 @@ class DrainingServer(uvicorn.Server):
 
     def _accept(self) -> None:
         """Take one connection, then let a sibling: who empties the queue has all sockets of a burst."""
+        loop = asyncio.get_running_loop()
         try:
             accepted, _ = self._shared.accept()
-        except OSError:  # a sibling was quicker, or the client has left
+        except OSError as error:  # a sibling was quicker, or the client has left
+            if error.errno in _FULL:
+                log.error("no connection can be taken: %s", error.strerror)
+                self._pause(_FULL_S)
             return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._shared)
-        self._again = loop.call_later(_TURN_S, self._listen)
+        self._pause(_TURN_S)
         task: asyncio.Task[object] = loop.create_task(loop.connect_accepted_socket(self._protocol, accepted))
         self._opening.add(task)
         task.add_done_callback(self._opened)
+
+    def _pause(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._shared)
+        self._again = loop.call_later(seconds, self._listen)
 
     def _opened(self, task: asyncio.Task[object]) -> None:
         self._opening.discard(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,9 +123,16 @@ def _shown(value: object) -> object:
     return value.value if isinstance(value, Literal) else str(value)
 
 
+_BRACKETS = re.compile(r"\([^()]*\)")
+
+
 def row_evidence(row: Mapping[str, object], query: str, number: int) -> str:
     """Return `table:id` of a row as far as its columns tell: id, event_id, else its place in the answer."""
-    words = query.split()
+    outer = query
+    # A subquery's table is not where the row is: the innermost brackets go first.
+    while outer != (outer := _BRACKETS.sub(" ", outer)):
+        continue
+    words = outer.split()
     lowered = [word.lower() for word in words]
     table = words[lowered.index("from") + 1].strip("();,") if "from" in lowered[:-1] else "query"
     for key in ("id", "event_id", "public_id", "transaction_id", "round_id"):

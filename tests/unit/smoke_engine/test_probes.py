@@ -56,6 +56,8 @@ def test_rows_become_json() -> None:
 def test_evidence_names_the_row() -> None:
     assert row_evidence({"id": 4, "n": 1}, "select id, n from gold_ledger where x", 1) == "gold_ledger:id=4"
     assert row_evidence({"n": 1}, "select count(*) n FROM users", 1) == "users:row 1"
+    nested = "SELECT u.id, (SELECT sum(delta) FROM gold_ledger WHERE f(user_id) = u.id) FROM users u"
+    assert row_evidence({"id": 2}, nested, 1) == "users:id=2"
 
 
 def test_by_narrows_by_nested_fields_and_forgives_text_numbers() -> None:

@@ -250,11 +250,11 @@ def code_of_fixture() -> Callable[[httpx.Response], str]:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], object]], None]:
-    """Wait at most ten seconds until a condition holds; fail when it never does."""
+def until() -> Callable[..., None]:
+    """Wait at most `within_s` (ten) seconds until a condition holds; fail when it never does."""
 
-    def wait(condition: Callable[[], object]) -> None:
-        end = time.monotonic() + 10
+    def wait(condition: Callable[[], object], within_s: float = 10) -> None:
+        end = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < end, "the condition never held"
             time.sleep(0.05)

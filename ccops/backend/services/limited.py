@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
 from collections.abc import Mapping
 from typing import cast
@@ -15,36 +13,11 @@ from ccops.backend import metrics
 from ccops.backend.core.config import settings
 from ccops.backend.core.deps import Idempotency
 from ccops.backend.core.errors import ApiError
-from ccops.backend.db import db
+from ccops.backend.db import Connection, db
 from ccops.backend.repositories import limited as repository
-from ccops.backend.services import fraud, limited_cache, mock_gateway
+from ccops.backend.services import fraud, limited_cache, mock_gateway, refusals
 from ccops.backend.utils.redis import wake_relays
 
-log = logging.getLogger("ccops.backend.limited")
-
-# The metric label of a refusal; codes that are not listed count as `other`.
-_REASONS = {
-    "INSUFFICIENT_GOLD": "insufficient_gold",
-    "IDEMPOTENCY_KEY_REUSED": "key_reused",
-    "ENDED": "ended",
-    "RANK_REQUIRED": "rank",
-    "SOLD_OUT": "sold_out",
-    "LIMIT_REACHED": "limit",
-    "FRAUD_WINDOW": "fraud",
-}
-# What the buyer's sockets are told. Codes that are not listed decide nothing: the same try may succeed.
-_TOLD = {
-    "INSUFFICIENT_GOLD": ("FAILED", "insufficient_gold"),
-    "RANK_REQUIRED": ("FAILED", "rank"),
-    "AGE_VERIFICATION_REQUIRED": ("FAILED", "age"),
-    "ENDED": ("FAILED", "ended"),
-    "SOLD_OUT": ("FAILED", "sold_out"),
-    "LIMIT_REACHED": ("FAILED", "limit"),
-    "HOLD_EXPIRED": ("FAILED", "hold_expired"),
-    "NOT_FOUND": ("FAILED", "not_found"),
-    "IDEMPOTENCY_KEY_REUSED": ("IDEMPOTENCY_CONFLICT", "key_reused"),
-}
-_TELL_WITHIN_S = 1.0
 _HOLD_RESULTS = {"SOLD_OUT": "sold_out", "LIMIT_REACHED": "limit"}
 
 
@@ -102,10 +75,10 @@ async def buy(
             bought = await repository.buy(conn, user_id, wanted)
     except ApiError as error:
         await limited_cache.refused(user_id, package_id, wanted.key)
-        _count_refusal(error.code)
-        if error.code in _TOLD:
+        refusals.count("limited", error.code)
+        if error.code in refusals.TOLD:
             await _tell(user_id, wanted, error.code)
-        if error.code in _TOLD or error.code in {"NOT_STARTED", "ALREADY_HELD"}:
+        if error.code in refusals.TOLD or error.code in {"NOT_STARTED", "ALREADY_HELD"}:
             await fraud.leave(slot)
         raise
     await _after(user_id, wanted, bought)
@@ -119,21 +92,17 @@ async def _enter_window(user_id: int, wanted: repository.Purchase) -> fraud.Slot
             user_id, payment=payment, scope="limited", key=wanted.key, request_hash=wanted.request_hash
         )
     except ApiError as error:
-        _count_refusal(error.code)
+        refusals.count("limited", error.code)
         raise
 
 
 async def _tell(user_id: int, wanted: repository.Purchase, code: str) -> None:
-    """Tell the buyer's sockets. The refusal is the answer: nothing that fails here may replace it."""
-    status, reason = _TOLD[code]
-    try:
-        async with asyncio.timeout(_TELL_WITHIN_S), db.connection() as conn:
-            await repository.tell_refusal(
-                conn, user_id, package_id=wanted.package_id, status=status, reason=reason, key=wanted.key
-            )
-        await wake_relays()
-    except Exception as error:  # noqa: BLE001 - a frame about nothing; the caller gets the refusal itself
-        log.warning("a refusal was not told: %s", type(error).__name__)
+    async def write(conn: Connection, status: str, reason: str) -> None:
+        await repository.tell_refusal(
+            conn, user_id, package_id=wanted.package_id, status=status, reason=reason, key=wanted.key
+        )
+
+    await refusals.tell(code, write)
 
 
 async def _after(user_id: int, wanted: repository.Purchase, bought: repository.Bought) -> None:
@@ -158,11 +127,3 @@ def _count_purchase(status: int) -> None:
     metrics.purchase_attempt.labels("limited", "success", "").inc()
     metrics.shop_buy_success.labels("limited").inc()
     metrics.limited_holds.labels("captured").inc()
-
-
-def _count_refusal(code: str) -> None:
-    if code == "IDEMPOTENCY_KEY_REUSED":
-        metrics.shop_idempotent_replay.labels("mismatch").inc()
-    reason = _REASONS.get(code, "other")
-    metrics.purchase_attempt.labels("limited", "fail", reason).inc()
-    metrics.shop_buy_failed.labels(reason).inc()

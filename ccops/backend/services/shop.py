@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
 from collections.abc import Mapping
 from typing import cast
@@ -14,36 +12,12 @@ import orjson
 from ccops.backend import metrics
 from ccops.backend.core.deps import Idempotency
 from ccops.backend.core.errors import ApiError
-from ccops.backend.db import db
+from ccops.backend.db import Connection, db
 from ccops.backend.repositories import shop as repository
 from ccops.backend.schemas.shop import BuyIn, ProductChange
-from ccops.backend.services import fraud, mock_gateway, shop_cache
+from ccops.backend.services import fraud, mock_gateway, refusals, shop_cache
 from ccops.backend.services.shop_cache import Offer
 from ccops.backend.utils.redis import wake_relays
-
-log = logging.getLogger("ccops.backend.shop")
-
-# The metric label of a refusal; codes that are not listed count as `other`.
-_REASONS = {
-    "INSUFFICIENT_GOLD": "insufficient_gold",
-    "IDEMPOTENCY_KEY_REUSED": "key_reused",
-    "PRODUCT_ENDED": "ended",
-    "RANK_REQUIRED": "rank",
-    "LIMIT_REACHED": "limit",
-    "FRAUD_WINDOW": "fraud",
-}
-# What the buyer's sockets are told. Codes that are not listed decide nothing: the same try may succeed.
-_TOLD = {
-    "INSUFFICIENT_GOLD": ("FAILED", "insufficient_gold"),
-    "RANK_REQUIRED": ("FAILED", "rank"),
-    "AGE_VERIFICATION_REQUIRED": ("FAILED", "age"),
-    "PRODUCT_ENDED": ("FAILED", "ended"),
-    "LIMIT_REACHED": ("FAILED", "limit"),
-    "NOT_FOUND": ("FAILED", "not_found"),
-    "AMOUNT_OUT_OF_RANGE": ("FAILED", "out_of_range"),
-    "IDEMPOTENCY_KEY_REUSED": ("IDEMPOTENCY_CONFLICT", "key_reused"),
-}
-_TELL_WITHIN_S = 1.0
 
 
 async def buy(user_id: int, wanted: BuyIn, idempotency: Idempotency) -> tuple[int, bytes, bool]:
@@ -74,7 +48,7 @@ async def buy(user_id: int, wanted: BuyIn, idempotency: Idempotency) -> tuple[in
             )
     except ApiError as error:
         _count_refusal(offer, error.code)
-        if error.code in _TOLD:
+        if error.code in refusals.TOLD:
             await _refused(user_id, wanted, key, error.code)
             await fraud.leave(slot)
         raise
@@ -120,23 +94,19 @@ async def change_product(actor_id: int, product_id: str, wanted: ProductChange) 
 
 
 async def _refused(user_id: int, wanted: BuyIn, key: str, code: str) -> None:
-    """Tell the buyer's sockets. The refusal is the answer: nothing that fails here may replace it."""
+    async def write(conn: Connection, status: str, reason: str) -> None:
+        await repository.tell_refusal(
+            conn,
+            user_id,
+            product_id=wanted.product_id,
+            quantity=wanted.quantity,
+            status=status,
+            reason=reason,
+            key=key,
+        )
+
     shop_cache.remember(user_id, wanted.product_id, key, "")
-    status, reason = _TOLD[code]
-    try:
-        async with asyncio.timeout(_TELL_WITHIN_S), db.connection() as conn:
-            await repository.tell_refusal(
-                conn,
-                user_id,
-                product_id=wanted.product_id,
-                quantity=wanted.quantity,
-                status=status,
-                reason=reason,
-                key=key,
-            )
-        await wake_relays()
-    except Exception as error:  # noqa: BLE001 - a frame about nothing; the caller gets the refusal itself
-        log.warning("a refusal was not told: %s", type(error).__name__)
+    await refusals.tell(code, write)
 
 
 def _count_purchase(offer: Offer | None, status: int) -> None:
@@ -149,8 +119,4 @@ def _count_purchase(offer: Offer | None, status: int) -> None:
 
 
 def _count_refusal(offer: Offer | None, code: str) -> None:
-    reason = _REASONS.get(code, "other")
-    if code == "IDEMPOTENCY_KEY_REUSED":
-        metrics.shop_idempotent_replay.labels("mismatch").inc()
-    metrics.purchase_attempt.labels(offer.kind if offer else "item", "fail", reason).inc()
-    metrics.shop_buy_failed.labels(reason).inc()
+    refusals.count(offer.kind if offer else "item", code)

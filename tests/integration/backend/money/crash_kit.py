@@ -150,7 +150,7 @@ class Crash:
                 "exp": time.time() + 900,
             }
             token = jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid})
-            client = httpx.Client(base_url=self.server.url, timeout=20, verify=False, trust_env=False)
+            client = httpx.Client(base_url=self.server.url, timeout=20, trust_env=False)
             client.headers["Authorization"] = f"Bearer {token}"
             made.append(Player(user, client))
         self.sql("UPDATE users SET age_verified_at = now() WHERE id = ANY(%s)", [one.id for one in made])

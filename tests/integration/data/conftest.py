@@ -57,18 +57,23 @@ class Planted:
 def template(stack: Stack) -> Iterator[str]:
     """The name of a migrated database with one user and a wallet."""
     url, name = stack.url("CCOPS_DATABASE_URL"), "planted_template"
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE IF EXISTS {name}")
-        conn.execute(f"CREATE DATABASE {name}")
-        made = f"{url.rpartition('/')[0]}/{name}"
-        env = {"PATH": os.environ["PATH"], "DATABASE_URL": made, "UNLIMITED_INVITE_CODE": "5858"}
-        argv = [sys.executable, "-m", "ccops.backend.migrate", "--seed", "demo"]
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr
-        with psycopg.connect(made, autocommit=True) as own:
-            own.execute(_OWNER)
-        yield name
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def change(*statements: str) -> None:
+        # A connection each time: between the first and the last, a test of another folder kills the server.
+        with psycopg.connect(url, autocommit=True) as conn:
+            for statement in statements:
+                conn.execute(statement.encode())
+
+    change(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    made = f"{url.rpartition('/')[0]}/{name}"
+    env = {"PATH": os.environ["PATH"], "DATABASE_URL": made, "UNLIMITED_INVITE_CODE": "5858"}
+    argv = [sys.executable, "-m", "ccops.backend.migrate", "--seed", "demo"]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(made, autocommit=True) as own:
+        own.execute(_OWNER)
+    yield name
+    change(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from tests.integration.pipeline.test_sinks import frozen
 
 OUTAGE_S = float(os.environ.get("CCOPS_OUTAGE_S", "20"))
 GROUP = "cc.actions.clickhouse.dev"
-EACH, SIZE = 20, 3_000
-# Far more than the consumer may hold of it, far less than it would hold by default.
-BULK = 8_000
-MORE_MEMORY_MB = 64
+EACH, SIZE = 20, 8_000
+# 107 MiB wait in all; a worker that kept them would need more than that for its copies alone.
+BULK = 14_000
+MORE_MEMORY_MB = 104
 # The ingester leaves its group when a batch waits too long; an outage of CI is shorter than that.
 IMPATIENT = "import ccops.backend.olap.pump as m; m._KEEP_BATCH_S = 5.0"
 

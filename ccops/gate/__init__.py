@@ -1,0 +1,1 @@
+"""What CI asks: a registry of checks, stages, evidence files and the scorecard."""

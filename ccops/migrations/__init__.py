@@ -1,0 +1,1 @@
+"""The migration gate: one head, no drift, known locks, a way back."""

@@ -1,0 +1,1 @@
+"""Prove that metrics, rules and dashboards agree: dashboards, metric deltas, service level objectives."""

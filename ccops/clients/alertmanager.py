@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ccops.clients.guard import translated
+from ccops.clients.http import tls
 
 if TYPE_CHECKING:
     import httpx
@@ -28,6 +29,10 @@ def open_alertmanager(
 
     with translated("alertmanager", url, errors()):
         with httpx.Client(
-            base_url=url.rstrip("/") + "/api/v2", timeout=timeout, trust_env=False, transport=transport
+            base_url=url.rstrip("/") + "/api/v2",
+            timeout=timeout,
+            verify=tls(url.startswith("https:")),
+            trust_env=False,
+            transport=transport,
         ) as client:
             yield client

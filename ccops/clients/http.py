@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def _tls(secure: bool) -> ssl.SSLContext:
+def tls(secure: bool) -> ssl.SSLContext:
     """Return the one context of the process: loading the CA bundle costs 60 ms and plain HTTP needs none."""
     return ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -39,7 +39,7 @@ async def open_http(base_url: str, *, timeout: float = 10.0) -> AsyncIterator[ht
         async with httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(timeout, connect=5.0),
-            verify=_tls(base_url.startswith("https:")),
+            verify=tls(base_url.startswith("https:")),
             trust_env=False,
             follow_redirects=False,
         ) as client:

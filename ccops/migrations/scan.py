@@ -1,0 +1,196 @@
+"""Read migration files without running them.
+
+Up to `PARSE_ALL` files are parsed whole. Of more, the four names are picked by an anchored expression and
+only what is no plain literal is parsed: 5,000 files take a tenth of a second instead of two. The caller
+then has the newest parsed as well (`parse_errors`), and says how many were.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ccops.migrations.config import AlembicConfig
+from ccops.migrations.revision import Fault, Revision, Scanned
+
+PARSE_ALL = 500
+_NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
+_LINE = re.compile(
+    rb"^(revision|down_revision|depends_on|branch_labels)[ \t]*(?::[^=\n]*)?=[ \t]*([^\r\n]*)", re.MULTILINE
+)
+_PLAIN = re.compile(rb"""(?:None|'([^'"\\]*)'|"([^'"\\]*)")[ \t]*(?:#.*)?$""")
+_REVISES = re.compile(r"^Revises:[ \t]*(.*)$", re.MULTILINE)
+_CONFLICT = re.compile(rb"^<{7}(?:[ \t\r]|$)", re.MULTILINE)
+
+
+def scan(config: AlembicConfig) -> Scanned:
+    """Return every revision of the project, and a fault for each file that is none."""
+    paths = list(_files(config))
+    whole = len(paths) <= PARSE_ALL
+    revisions: list[Revision] = []
+    faults: list[Fault] = []
+    parsed = 0
+    for path in paths:
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - three times as fast over thousands of files
+                source = file.read()
+        except OSError as error:
+            faults.append(Fault("ALEMBIC_UNREADABLE", "the file can't be read", Path(path), 0, str(error)))
+            continue
+        quick = None if whole else _quick(source, path)
+        parsed += quick is None
+        found = quick or read_source(source, Path(path))
+        if isinstance(found, Revision):
+            revisions.append(found)
+        else:
+            faults.append(found)
+    return Scanned(tuple(revisions), tuple(faults), len(paths), parsed)
+
+
+def parse_errors(paths: Iterable[Path]) -> list[Fault]:
+    """Return a fault for each file that is no Python, for files that `scan` read by their head only."""
+    found = (read_source(path.read_bytes(), path) for path in paths)
+    return [fault for fault in found if isinstance(fault, Fault)]
+
+
+def read_source(source: bytes, path: Path) -> Revision | Fault:
+    """Return what `source` says by its syntax tree; nothing of it runs."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return _syntax_fault(source, path, error)
+    values, lines, computed = _assigned(tree)
+    if "revision" not in lines:
+        return Fault(
+            "ALEMBIC_NO_REVISION", "a file among the migrations has no `revision`", path, 1,
+            "Alembic stops at such a file: move helpers out of the folder, or give it a revision",
+        )  # fmt: skip
+    bad = [name for name in ("revision", "down_revision", "depends_on") if name in computed]
+    ident = values.get("revision")
+    if bad or not isinstance(ident, str) or not ident:
+        name = bad[0] if bad else "revision"
+        what = "is computed" if bad else "is no text"
+        return Fault(
+            "ALEMBIC_DYNAMIC", f"`{name}` {what}", path, lines.get(name, lines["revision"]), ident_of(ident)
+        )
+    texts = {name: _texts(values.get(name)) for name in _NAMES[1:]}
+    wrong = next((name for name in ("down_revision", "depends_on") if texts[name] is None), "")
+    if wrong:
+        return Fault("ALEMBIC_DYNAMIC", f"`{wrong}` is neither a text nor a list of them", path, lines[wrong])
+    return Revision(
+        ident, texts["down_revision"] or (), path, lines["revision"],
+        lines.get("down_revision", 0), texts["depends_on"] or (), texts["branch_labels"] or (),
+        _revises(ast.get_docstring(tree) or ""),
+    )  # fmt: skip
+
+
+def ident_of(value: object) -> str:
+    """Return the id of a file whose other names are computed, as evidence."""
+    return f"revision {value}" if isinstance(value, str) and value else ""
+
+
+def _files(config: AlembicConfig) -> Iterator[str]:
+    """Yield the paths that Alembic would load, sorted within each folder; a folder is visited once."""
+    seen: set[str] = set()
+    for location in config.locations:
+        for folder, below, names in os.walk(location):
+            below[:] = sorted(name for name in below if name != "__pycache__") if config.recursive else []
+            for name in sorted(names):
+                path = f"{folder}{os.sep}{name}"
+                if name.endswith(".py") and not name.startswith((".#", "__init__")) and path not in seen:
+                    seen.add(path)
+                    yield path
+
+
+def _quick(source: bytes, path: str) -> Revision | None:
+    """Return the revision when its names are plain literals, each written once; None when one must parse."""
+    found: dict[bytes, tuple[str, int]] = {}
+    for match in _LINE.finditer(source):
+        plain = _PLAIN.match(match[2])
+        if plain is None or match[1] in found:
+            return None
+        text = (plain[1] or plain[2] or b"").decode("utf-8", "replace")
+        found[match[1]] = (text, match.start())
+    if not found.get(b"revision", ("", 0))[0] or b"down_revision" not in found or b"<<<<<<<" in source:
+        return None
+    at = {name: source.count(b"\n", 0, where) + 1 for name, (_, where) in found.items()}
+    given = {name: (text,) if text else () for name, (text, _) in found.items()}
+    return Revision(
+        id=found[b"revision"][0],
+        down=given[b"down_revision"],
+        path=Path(path),
+        line=at[b"revision"],
+        down_line=at[b"down_revision"],
+        depends_on=given.get(b"depends_on", ()),
+        labels=given.get(b"branch_labels", ()),
+        revises=_revises(source[: found[b"revision"][1]].decode("utf-8", "replace")),
+    )
+
+
+def _assigned(tree: ast.Module) -> tuple[dict[str, object], dict[str, int], set[str]]:
+    """Return the values, lines and computed ones of our names; a name may stand for an earlier constant."""
+    known: dict[str, object] = {}
+    lines: dict[str, int] = {}
+    computed: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets: list[ast.expr] = [node.target]
+            value = node.value
+        elif isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        else:
+            continue
+        for target in targets:
+            if not isinstance(target, ast.Name):
+                continue
+            lines[target.id] = node.lineno
+            try:
+                known[target.id] = _literal(value, known)
+                computed.discard(target.id)
+            except ValueError:
+                known.pop(target.id, None)
+                computed.add(target.id)
+    return known, lines, computed
+
+
+def _literal(node: ast.expr, known: dict[str, object]) -> object:
+    if isinstance(node, ast.Name) and node.id in known:
+        return known[node.id]
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return tuple(_literal(item, known) for item in node.elts)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise ValueError from None
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """Return a text or a collection of texts as a tuple; None for anything else."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, tuple | list | set | frozenset) and all(isinstance(item, str) for item in value):
+        return tuple(sorted(value) if isinstance(value, set | frozenset) else value)
+    return None
+
+
+def _revises(text: str) -> tuple[str, ...] | None:
+    match = _REVISES.search(text)
+    if match is None:
+        return None
+    names = [name.strip(" \t\r'\"") for name in match[1].split(",")]
+    return tuple(name for name in names if name and name not in {"None", "-", "<base>"})
+
+
+def _syntax_fault(source: bytes, path: Path, error: BaseException) -> Fault:
+    conflict = _CONFLICT.search(source)
+    if conflict is not None:
+        line = source.count(b"\n", 0, conflict.start()) + 1
+        return Fault("ALEMBIC_CONFLICT", "the file holds an unresolved merge conflict", path, line)
+    line = error.lineno or 0 if isinstance(error, SyntaxError) else 0
+    why = error.msg if isinstance(error, SyntaxError) else type(error).__name__
+    return Fault("ALEMBIC_SYNTAX", f"the file is no Python: {why}", path, line)

@@ -13,6 +13,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("ccops.cli.data", "Prove that the stores hold what the contract says."),
     "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),
     "kafka": ("ccops.cli.kafka", "See how far consumers are behind, and move them safely."),
+    "metrics": ("ccops.cli.metrics", "Prove that what must be measured is measured."),
+    "rules": ("ccops.cli.rules", "Turn thresholds into alert rules that provably fire."),
     "bench": ("ccops.cli.bench", "Measure the stack against its targets."),
     "openapi": ("ccops.cli.openapi", "Export the API's document and compare it by proof."),
     "contract": ("ccops.cli.contract", "Hold WebSocket frames and Kafka records to what was promised."),

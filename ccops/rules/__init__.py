@@ -1,1 +1,1 @@
-"""Alert rules: typed thresholds, rendered, checked, unit-tested, applied and verified, retuned from history."""
+"""Alert rules: typed thresholds, rendered, checked, unit-tested, applied and verified, retuned."""

@@ -1,0 +1,73 @@
+"""ccops rules: thresholds to alert rules that are rendered, checked, tested, loaded and retuned."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
+from ccops.cli.options import app as new_app
+from ccops.core.output import Output
+
+app = new_app(
+    """Render alert rules from typed thresholds, and prove that they fire when they should.
+
+    ccops rules render --env prod --out build/rules
+    ccops rules test --env all
+    ccops rules check --env prod
+
+    Exit codes: 0 ok, 1 findings, differences or failed tests, 2 usage, 3 refused, 4 unreachable, 5 undone.
+    """
+)
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Another threshold, for this call.", show_default=False),
+]
+ScaleOption = Annotated[
+    str, typer.Option("--time-scale", help="Shorten windows and `for` for tests, e.g. 0.05.")
+]
+
+
+@app.callback()
+def rules() -> None:
+    """Render, check, test, compare, load, retune."""
+
+
+@app.command()
+def render(
+    env: EnvOption = "dev",
+    all_envs: Annotated[
+        bool, typer.Option("--all-envs", help="Every env/*.env, each into OUT/NAME.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the files go.", show_default=False)
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; 1 if DIR differs.")] = False,
+    setting: SetOption = None,
+    time_scale: ScaleOption = "1",
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Render the rule files; without --out they are only judged. Prints where each threshold comes from.
+
+    ccops rules render --env prod --out build/rules
+    ccops rules render --all-envs --out build/rules --check
+    ccops rules render --env dev --set ALERT_PENDING_SPIKE_THRESHOLD=5 --time-scale 0.05 --out /tmp/rules
+
+    A bad value ends with 2 and writes nothing; the process environment is never read for thresholds.
+
+    Exit codes: 0 written or the same, 1 --check found a difference, 2 a bad value, 3 refused.
+    """
+    from ccops.cli.rulesview import RenderCall, render_report
+
+    call = RenderCall(env, all_envs, out, check, tuple(setting or ()), time_scale, project)
+    finish(render_report(call, output), output)
+
+
+for _module in ("rulescheck", "rulestest", "rulesdiff", "rulestune", "rulesapply"):
+    if importlib.util.find_spec(f"ccops.cli.{_module}"):
+        importlib.import_module(f"ccops.cli.{_module}").register(app)

@@ -39,7 +39,7 @@ def service_line(item: ServiceState) -> str:
     phase = "FAILED" if item.phase is Phase.FAILED else item.phase.value
     seconds = f"{item.ready_s:.1f}s" if item.ready_s else ""
     said = f"install: {item.detail}" if item.phase is Phase.ABSENT else item.detail
-    return f"  {item.name:<11} {phase:<10} {seconds:>6}  {item.address:<16}  {said}".rstrip()
+    return f"  {item.name:<14} {phase:<10} {seconds:>6}  {item.address:<16}  {said}".rstrip()
 
 
 def service_rows(state: StackState) -> list[dict[str, object]]:
@@ -69,7 +69,7 @@ def log_line(line: Line, output: Output) -> str:
     """Return one log line: `service | text`, or one JSON object a line. Passwords in URLs are masked."""
     text = mask_urls(line.text)
     if output is Output.TEXT:
-        return f"{line.service:<11} | {text}\n"
+        return f"{line.service:<14} | {text}\n"
     return json.dumps({"service": line.service, "text": text}, ensure_ascii=False) + "\n"
 
 
@@ -91,13 +91,13 @@ def print_status(console: Console, state: StackState) -> None:
     """Draw the table of `ccops status`, then one line for each note."""
     console.print(f"stack {state.env}  supervisor pid {state.pid}  up {_age(time.time() - state.started)}")
     console.print(
-        f"  {'service':<11} {'state':<10} {'pid':>7}  {'address':<16} {'uptime':>7} {'restarts':>8}  probe"
+        f"  {'service':<14} {'state':<10} {'pid':>7}  {'address':<16} {'uptime':>7} {'restarts':>8}  probe"
     )
     for item in state.services.values():
         age = _age(time.time() - item.started) if item.pid else ""
         said = f"install: {item.detail}" if item.phase is Phase.ABSENT else _said(item)
         console.print(
-            f"  {item.name:<11} {item.phase.value:<10} {item.pid or '':>7}  {item.address:<16} {age:>7} "
+            f"  {item.name:<14} {item.phase.value:<10} {item.pid or '':>7}  {item.address:<16} {age:>7} "
             f"{item.restarts:>8}  {said}",
             markup=False,
         )

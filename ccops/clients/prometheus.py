@@ -49,7 +49,7 @@ def api_errors() -> tuple[type[Exception], ...]:
 def open_api(
     url: str, *, timeout: float = 5.0, transport: httpx.BaseTransport | None = None
 ) -> Iterator[httpx.Client]:
-    """Yield a blocking client whose paths start at the server's root. Raises Unreachable for what fails inside."""
+    """Yield a blocking client whose paths start at the root. Raises Unreachable for what fails inside."""
     import httpx
 
     with translated("prometheus", url, api_errors()):

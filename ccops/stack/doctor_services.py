@@ -13,9 +13,9 @@ from ccops.core.errors import Refused
 from ccops.core.profile import Profile
 from ccops.stack.finding import Finding, Level, Question, fail, good, skip, warn
 from ccops.stack.paths import StateDir
-from ccops.stack.ports import NAMES, fixed_port, is_free, owner_of
+from ccops.stack.ports import NAMES, fixed_port, is_free, key_of, owner_of
 from ccops.stack.process import LAUNCHER
-from ccops.stack.services import kafka_choice, kafka_jars, postgres, prometheus, table
+from ccops.stack.services import alertmanager, kafka_choice, kafka_jars, postgres, prometheus, table
 from ccops.stack.services.kafka import PROVIDERS
 from ccops.stack.services.pythonenv import base_env
 from ccops.stack.services.wheels import PIP_LINE, binary, package_dir
@@ -128,11 +128,21 @@ def prometheus_binary(_: Profile) -> Finding:
     """Look for Prometheus, which the stack can do without."""
     import shutil
 
-    found = shutil.which("prometheus")
+    without = "no prometheus on PATH: metrics are read from /metrics instead"
+    return _optional(shutil.which("prometheus"), without, prometheus.INSTALL_LINE)
+
+
+def alertmanager_binary(_: Profile) -> Finding:
+    """Look for Alertmanager, which the stack can do without."""
+    without = "no prometheus-alertmanager on PATH: nothing is told of alerts, and nothing silenced"
+    return _optional(alertmanager.program(), without, alertmanager.INSTALL_LINE)
+
+
+def _optional(found: str | None, without: str, line: str) -> Finding:
     if found is None:
-        return warn("no prometheus on PATH: metrics are read from /metrics instead", prometheus.INSTALL_LINE)
+        return warn(without, line)
     code, said = _run([found, "--version"])
-    return good(said.splitlines()[0] if said else found) if code == 0 else fail(said, prometheus.INSTALL_LINE)
+    return good(said.splitlines()[0] if said else found) if code == 0 else fail(said, line)
 
 
 def ports_free(profile: Profile) -> Finding:
@@ -145,7 +155,7 @@ def ports_free(profile: Profile) -> Finding:
     }
     if taken:
         said = "; ".join(f"{name} {port} belongs to {owner_of(port)}" for name, port in taken.items())
-        return fail(said, f"stop it, or set CCOPS_PORT_{next(iter(taken)).upper()} to another port")
+        return fail(said, f"stop it, or set {key_of(next(iter(taken)))} to another port")
     return good(
         f"fixed: {', '.join(f'{n} {p}' for n, p in fixed.items())}" if fixed else "free ones are chosen"
     )
@@ -196,7 +206,7 @@ def supervisor(profile: Profile) -> Finding:
 def settings(profile: Profile) -> Finding:
     """Build every service from this profile, as a start would."""
     unknown = sorted(
-        key for key in profile.values if key.startswith("CCOPS_PORT_") and key[11:].lower() not in NAMES
+        key for key in profile.values if key.startswith("CCOPS_PORT_") and key not in map(key_of, NAMES)
     )
     if unknown:
         return warn(f"no service has: {', '.join(unknown)}", f"services with a port: {', '.join(NAMES)}")
@@ -240,6 +250,7 @@ QUESTIONS: dict[str, Question] = {
     "kafka": kafka_binary,
     "clickhouse": clickhouse_engine,
     "backend": backend_parts,
+    "alertmanager": alertmanager_binary,
     "prometheus": prometheus_binary,
     "ports": ports_free,
     "data": data_version,

@@ -49,6 +49,11 @@ class StateDir:
     def commands(self) -> Path:
         return self.root / "commands"
 
+    @property
+    def rules(self) -> Path:
+        """Return the folder whose `*.yml` Prometheus loads; what is there was rendered."""
+        return self.conf("rules")
+
     def data(self, name: str) -> Path:
         """Return the data folder of service `name`."""
         return self.root / "data" / name

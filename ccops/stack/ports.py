@@ -14,7 +14,10 @@ from ccops.stack.members import number_of
 from ccops.stack.paths import StateDir, read_json, write_private
 from ccops.stack.service import HOST
 
-NAMES = ("postgres", "redis", "kafka", "kafka_controller", "clickhouse", "backend", "worker", "prometheus")
+NAMES = (
+    *("postgres", "redis", "kafka", "kafka_controller", "clickhouse", "backend", "worker"),
+    *("kafka-exporter", "alertmanager", "prometheus"),
+)
 # Below the range the kernel takes for outgoing connections: a port of a service that is down for a
 # second can't be taken by somebody's client.
 _RANGE = range(20000, 32000)
@@ -78,9 +81,14 @@ def owner_of(port: int) -> str:
     return "a process of another user"
 
 
+def key_of(name: str) -> str:
+    """Return the key of a profile that fixes the port of `name`."""
+    return f"CCOPS_PORT_{name.upper().replace('-', '_')}"
+
+
 def fixed_port(profile: Profile, name: str) -> int:
     """Return the port the profile fixes for `name`, 0 for none. Raises UsageError for nonsense."""
-    key = f"CCOPS_PORT_{name.upper()}"
+    key = key_of(name)
     text = profile.get(key)
     if not text:
         return 0
@@ -99,7 +107,7 @@ def _taken(name: str, port: int) -> Refused:
         "PORT_TAKEN",
         f"port {port} for {name} is taken",
         evidence=f"{HOST}:{port} belongs to {owner_of(port)}",
-        next_step=f"stop that process, or set CCOPS_PORT_{name.upper()} to another port (or remove it)",
+        next_step=f"stop that process, or set {key_of(name)} to another port (or remove it)",
     )
 
 

@@ -26,7 +26,7 @@ TOOL_KEYS = frozenset(
             "ADMIN_PASSWORD",
             "WEBHOOK_SECRET",
         ),
-        *(f"PORT_{name.upper()}" for name in NEEDS),
+        *(f"PORT_{name.upper().replace('-', '_')}" for name in NEEDS),
         "PORT_KAFKA_CONTROLLER",
     )
 )

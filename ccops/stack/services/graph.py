@@ -16,6 +16,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "migrate": ("postgres",),
     "backend": ("migrate", "redis"),
     "worker": ("migrate", "redis", "kafka", "clickhouse"),
+    "kafka-exporter": ("kafka",),
+    "alertmanager": (),
     "prometheus": (),
 }
 

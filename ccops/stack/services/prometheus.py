@@ -8,12 +8,13 @@ import shutil
 from ccops.stack.paths import StateDir
 from ccops.stack.probes import HttpProbe
 from ccops.stack.service import HOST, Service, Site
+from ccops.stack.services import alertmanager
 
 INSTALL_LINE = "apt-get install -y --no-install-recommends prometheus"
 
 
 def build(site: Site) -> Service:
-    """Return Prometheus scraping backend, worker and the ClickHouse front every second."""
+    """Return Prometheus: it scrapes every second and loads the rules that lie in the state folder."""
     program = shutil.which("prometheus")
     if program is None:
         return Service(name="prometheus", argv=(), absent=INSTALL_LINE)
@@ -31,7 +32,7 @@ def build(site: Site) -> Service:
         ports=(port,),
         ready=HttpProbe(port, "/-/ready"),
         files={conf: json.dumps(_config(site), indent=2) + "\n"},
-        folders=(data,),
+        folders=(data, state_dir.rules),
     )
 
 
@@ -42,21 +43,37 @@ def url(site: Site) -> str:
 
 def _config(site: Site) -> dict[str, object]:
     """Return the configuration; JSON is YAML, so no YAML library is needed."""
-    jobs = {"cc-webapp-backend": ("backend", "worker"), "clickhouse": ("clickhouse",)}
-    return {
+    told = alertmanager.program() is not None
+    jobs = {
+        "cc-webapp-backend": ("backend", "worker"),
+        "clickhouse": ("clickhouse",),
+        "kafka-exporter": ("kafka-exporter",),
+        **({"alertmanager": ("alertmanager",)} if told else {}),
+    }
+    config: dict[str, object] = {
         "global": {
             "scrape_interval": "1s",
             "scrape_timeout": "1s",
             "evaluation_interval": "1s",
             "external_labels": {"env": site.env},
         },
+        "rule_files": [str(StateDir(site.root).rules / "*.yml")],
         "scrape_configs": [
             {
                 "job_name": job,
                 "static_configs": [
-                    {"targets": [f"{HOST}:{site.ports[name]}"], "labels": {"service": name}} for name in names
+                    {"targets": [_address(site, name)], "labels": {"service": name}} for name in names
                 ],
             }
             for job, names in jobs.items()
         ],
     }
+    if told:
+        config["alerting"] = {
+            "alertmanagers": [{"static_configs": [{"targets": [_address(site, "alertmanager")]}]}]
+        }
+    return config
+
+
+def _address(site: Site, name: str) -> str:
+    return f"{HOST}:{site.ports[name]}"

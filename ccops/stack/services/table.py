@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ccops.stack.members import KEY, kind_of, number_of
 from ccops.stack.service import Service, Site
-from ccops.stack.services import backend, clickhouse, kafka, migrate, postgres, prometheus, valkey, worker
+from ccops.stack.services import (
+    alertmanager,
+    backend,
+    clickhouse,
+    kafka,
+    kafka_exporter,
+    migrate,
+    postgres,
+    prometheus,
+    valkey,
+    worker,
+)
 from ccops.stack.services.graph import in_order
 
 BUILDERS: dict[str, Callable[[Site], Service]] = {
@@ -17,6 +28,8 @@ BUILDERS: dict[str, Callable[[Site], Service]] = {
     "migrate": migrate.build,
     "backend": backend.build,
     "worker": worker.build,
+    "kafka-exporter": kafka_exporter.build,
+    "alertmanager": alertmanager.build,
     "prometheus": prometheus.build,
 }
 
@@ -39,6 +52,7 @@ def stack_env(site: Site, names: Iterable[str]) -> Mapping[str, str]:
         "redis": ("CCOPS_REDIS_URL", valkey.url),
         "kafka": ("CCOPS_KAFKA_BOOTSTRAP", kafka.bootstrap),
         "clickhouse": ("CCOPS_CLICKHOUSE_URL", clickhouse.url),
+        "alertmanager": ("CCOPS_ALERTMANAGER_URL", alertmanager.url),
         "prometheus": ("CCOPS_PROMETHEUS_URL", prometheus.url),
     }
     known = set(names)

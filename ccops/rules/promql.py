@@ -169,9 +169,10 @@ def _raw(text: str) -> library.Expr:
     if len(text) > _SAFE_LENGTH and (len(text) > MAX_LENGTH or len(_SIGNS.findall(text)) > _MAX_SIGNS):
         raise PromqlError(f"longer than {MAX_LENGTH} characters or more than {_MAX_SIGNS} operators")
     try:
-        return _library().parse(text)
+        raw: library.Expr = _library().parse(text)
     except (ValueError, TypeError) as error:
         raise PromqlError(" ".join(str(error).split())) from None
+    return raw
 
 
 @cache

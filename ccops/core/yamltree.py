@@ -1,0 +1,264 @@
+"""YAML as a tree of texts in which every node knows its lines: strict, fast, and safe against any input.
+
+libyaml only splits the text into events; the nodes are ours. PyYAML's composer keeps the last of two equal
+keys, recurses in C until the process ends, and spends most of its time on guessing types. Here a scalar
+stays what was written; whoever reads it decides what it may be.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_DEPTH = 60
+MAX_NODES = 3_000_000  # with aliases expanded: ten nested lists of ten aliases must not take an hour
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TYPED = re.compile(
+    r"(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|true|True|TRUE|false|False|FALSE"
+    r"|[-+]?(?:0[xob])?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:[0-9]+|inf|Inf|INF)|\.nan|\.NaN|\.NAN)"
+)
+_TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
+_WHOLE_TAGS = frozenset({"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A text. `plain` when no quotes were written; `block` for `|` and `>`. Lines count from 1."""
+
+    text: str
+    line: int
+    column: int
+    last_line: int
+    plain: bool
+    block: bool
+
+    @property
+    def null(self) -> bool:
+        """Return whether YAML reads it as nothing."""
+        return self.plain and self.text in _NULLS
+
+    @property
+    def typed(self) -> bool:
+        """Return whether some YAML reader takes it for a number or a boolean."""
+        return self.plain and _TYPED.fullmatch(self.text) is not None
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mapping:
+    """A mapping: `keys` has the place of each key, `values` what stands below it."""
+
+    line: int
+    column: int
+    keys: dict[str, Scalar] = field(default_factory=dict)
+    values: dict[str, Node] = field(default_factory=dict)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a text as YAML: `kind` is syntax, depth, size, key_twice, second_document, ..."""
+
+    kind: str
+    message: str
+    line: int
+    column: int = 1
+
+
+class _Mark(Protocol):
+    line: int
+    column: int
+
+
+class _Event(Protocol):
+    """What events of PyYAML have, each some of it."""
+
+    start_mark: _Mark
+    end_mark: _Mark
+    value: str
+    style: str | None
+    tag: str | None
+    anchor: str | None
+
+
+class _Stop(Exception):
+    """Nothing after this can be trusted."""
+
+    def __init__(self, flaw: Flaw) -> None:
+        super().__init__(flaw.message)
+        self.flaw = flaw
+
+
+def compose(text: str) -> tuple[Node | None, tuple[Flaw, ...]]:
+    """Return the root of the only document and every flaw; None when there is no root or it can't be read.
+
+    Refused besides bad syntax: a second document, a key twice, a key that is no text, `<<`, tags other than
+    those of texts, lists and mappings, aliases to what they stand in. Never raises.
+    """
+    import yaml
+
+    composer = _Composer()
+    collecting = gc.isenabled()
+    gc.disable()  # nothing made here is garbage, and looking for it doubles the time
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        composer.read(loader(text.removeprefix("\ufeff")).get_event)
+    except _Stop as stop:
+        return None, (*composer.flaws, stop.flaw)
+    except yaml.YAMLError as error:
+        return None, (*composer.flaws, _syntax(error))
+    except ValueError as error:  # a lone surrogate can't be encoded for libyaml
+        return None, (*composer.flaws, Flaw("syntax", f"not UTF-8 text: {error!s:.80}", 1))
+    finally:
+        if collecting:
+            gc.enable()
+    return composer.root, tuple(composer.flaws)
+
+
+def _syntax(error: yaml.YAMLError) -> Flaw:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Flaw("syntax", " ".join(str(problem).split())[:200], line, column)
+
+
+class _Composer:
+    """Builds nodes from events without recursion."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self.flaws: list[Flaw] = []
+        self._above: list[Mapping | Sequence] = []
+        self._keys: list[Scalar | None] = []  # one a level: the key that waits for its value
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._open: list[tuple[str, int]] = []  # anchored collections that are still being filled
+        self._count = 0
+        self._documents = 0
+
+    def read(self, following: Callable[[], _Event]) -> None:
+        """Take all events. The common kinds come first: a large file has hundreds of thousands."""
+        import yaml
+
+        scalar, mapping, sequence = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+        ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+        while True:
+            event = following()
+            kind: type[object] = type(event)
+            if kind is scalar:
+                mark = event.start_mark
+                style = event.style
+                plain = style is None or style == ""
+                made = Scalar(
+                    event.value,
+                    mark.line + 1,
+                    mark.column + 1,
+                    event.end_mark.line + 1,
+                    plain,
+                    not plain and style in ("|", ">"),
+                )
+                if event.tag is not None and event.tag not in _TEXT_TAGS:
+                    self._tag(event.tag, made)
+                self._put(made, event.anchor)
+            elif kind is mapping or kind is sequence:
+                self._begin(event, Mapping if kind is mapping else Sequence)
+            elif kind in ends:
+                self._end()
+            elif kind is yaml.AliasEvent:
+                self._alias(event)
+            elif kind is yaml.DocumentStartEvent:
+                self._document(event)
+            elif kind is yaml.StreamEndEvent:
+                return
+
+    def _put(self, node: Node, anchor: str | None) -> None:
+        self._count += 1
+        if self._count > MAX_NODES:
+            raise _Stop(
+                Flaw("size", f"more than {MAX_NODES:,} nodes with aliases expanded", node.line, node.column)
+            )
+        if anchor is not None and type(node) is Scalar:
+            self._anchors[anchor] = (node, 1)
+        if not self._above:
+            self.root = node
+            return
+        holder = self._above[-1]
+        if type(holder) is Sequence:
+            holder.items.append(node)
+            return
+        key = self._keys[-1]
+        if key is None:
+            self._keys[-1] = self._as_key(node)
+            return
+        self._keys[-1] = None
+        name = key.text
+        if name in holder.values:  # type: ignore[union-attr]
+            first = holder.keys[name].line  # type: ignore[union-attr]
+            self.flaws.append(
+                Flaw("key_twice", f"{name:.80} is given twice, first on line {first}", key.line, key.column)
+            )
+            return
+        holder.keys[name] = key  # type: ignore[union-attr]
+        holder.values[name] = node  # type: ignore[union-attr]
+
+    def _as_key(self, node: Node) -> Scalar:
+        if type(node) is not Scalar:
+            raise _Stop(Flaw("key", "a key is a plain word", node.line, node.column))
+        if node.plain and node.text == "<<":
+            self.flaws.append(Flaw("merge", "`<<` hides what a mapping holds", node.line, node.column))
+        return node
+
+    def _begin(self, event: _Event, kind: type[Mapping] | type[Sequence]) -> None:
+        mark = event.start_mark
+        node = kind(mark.line + 1, mark.column + 1)
+        if event.tag is not None and event.tag not in _WHOLE_TAGS:
+            self._tag(event.tag, node)
+        if len(self._above) >= MAX_DEPTH:
+            raise _Stop(Flaw("depth", f"nested deeper than {MAX_DEPTH} levels", node.line, node.column))
+        self._put(node, None)
+        self._above.append(node)
+        self._keys.append(None)
+        self._open.append((event.anchor or "", self._count))
+
+    def _end(self) -> None:
+        node = self._above.pop()
+        self._keys.pop()
+        anchor, before = self._open.pop()
+        if anchor:
+            self._anchors[anchor] = (node, self._count - before + 1)
+
+    def _alias(self, event: _Event) -> None:
+        mark = event.start_mark
+        found = self._anchors.get(event.anchor or "")
+        if found is None:
+            raise _Stop(
+                Flaw("alias", f"*{event.anchor} has no finished anchor above", mark.line + 1, mark.column + 1)
+            )
+        node, size = found
+        self._count += size - 1
+        self._put(node, None)
+
+    def _tag(self, tag: str, node: Node) -> None:
+        self.flaws.append(Flaw("tag", f"the tag {tag:.60} has no place here", node.line, node.column))
+
+    def _document(self, event: _Event) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            what = "a second document begins here; only the first is read"
+            raise _Stop(Flaw("second_document", what, event.start_mark.line + 1))

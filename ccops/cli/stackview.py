@@ -11,6 +11,7 @@ from ccops.core.masking import mask_urls
 from ccops.core.output import Output, Report
 from ccops.stack.control import Event
 from ccops.stack.logview import Line
+from ccops.stack.monitoring import Watch
 from ccops.stack.state import Phase, ServiceState, StackState
 
 if TYPE_CHECKING:
@@ -65,6 +66,37 @@ def service_rows(state: StackState) -> list[dict[str, object]]:
     ]
 
 
+def watch_line(seen: Watch) -> str:
+    """Return the line of what Prometheus watches: `rules loaded n/n   targets up n/n`, and what is not."""
+    said = f"rules loaded {seen.rules_loaded}/{seen.rules_expected}   "
+    said += f"targets up {seen.targets_up}/{seen.targets_expected}"
+    if seen.asked == "directly":
+        said += " (asked directly; Prometheus looks about 5 s after its start)"
+    if seen.targets_down:
+        said += f"   down: {', '.join(seen.targets_down)}"
+    if seen.rules_failing:
+        said += f"   failing: {', '.join(seen.rules_failing)}"
+    return said
+
+
+def watch_rows(seen: Watch | None) -> dict[str, object]:
+    """Return the same as plain data; `monitoring` is null where no Prometheus answers."""
+    if seen is None:
+        return {"monitoring": None}
+    rules = {
+        "loaded": seen.rules_loaded,
+        "expected": seen.rules_expected,
+        "failing": list(seen.rules_failing),
+    }
+    targets = {
+        "up": seen.targets_up,
+        "expected": seen.targets_expected,
+        "down": list(seen.targets_down),
+        "asked": seen.asked,
+    }
+    return {"monitoring": {"rules": rules, "targets": targets}}
+
+
 def log_line(line: Line, output: Output) -> str:
     """Return one log line: `service | text`, or one JSON object a line. Passwords in URLs are masked."""
     text = mask_urls(line.text)
@@ -87,7 +119,7 @@ def env_text(text: str, output: Output) -> str:
     return json.dumps({key: value for key, _, value in pairs}, indent=2) + "\n"
 
 
-def print_status(console: Console, state: StackState) -> None:
+def print_status(console: Console, state: StackState, watched: str = "") -> None:
     """Draw the table of `ccops status`, then one line for each note."""
     console.print(f"stack {state.env}  supervisor pid {state.pid}  up {_age(time.time() - state.started)}")
     console.print(
@@ -101,6 +133,8 @@ def print_status(console: Console, state: StackState) -> None:
             f"{item.restarts:>8}  {said}",
             markup=False,
         )
+    if watched:
+        console.print(f"  {watched}", markup=False)
     for item in state.services.values():
         if item.note:
             console.print(f"  note {item.name}: {item.note}", markup=False)

@@ -31,19 +31,25 @@ def status(
 
     Exit codes: 0 all healthy, 1 something is not, 4 the stack is down.
     """
-    from ccops.cli.stackview import env_text, print_status, service_rows
+    from ccops.cli.stackview import env_text, print_status, service_rows, watch_line, watch_rows
     from ccops.stack import health
+    from ccops.stack.monitoring import watch
 
     profile = profile_of(env, project)
     if env_file:
         sys.stdout.write(env_text(health.stack_env(profile), output))
         return
     state = health.check(profile)
+    seen = watch(profile, state)
     report = Report(
         "ccops.stack.status/v1",
-        {"supervisor": {"pid": state.pid, "started": state.started}, "services": service_rows(state)},
+        {
+            "supervisor": {"pid": state.pid, "started": state.started},
+            "services": service_rows(state),
+            **watch_rows(seen),
+        },
         ExitCode.OK if state.ready else ExitCode.NEGATIVE,
         env=env,
-        text=lambda console: print_status(console, state),
+        text=lambda console: print_status(console, state, watch_line(seen) if seen else ""),
     )
     finish(report, output)

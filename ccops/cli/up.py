@@ -14,7 +14,10 @@ from ccops.cli.options import app as new_app
 from ccops.core.output import Output, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ccops.cli.stackview import Progress
+    from ccops.core.profile import Profile
     from ccops.stack.state import StackState
 
 app = new_app("Start the stack on this machine and wait until it is ready.")
@@ -80,22 +83,48 @@ def up(
     profile = profile_of(env, project)
     progress = Progress(stream)
     provider = kafka.value if kafka else None
-    state = engine.up(profile, services or (), seed.value, progress, wait_timeout, backend_workers, provider)
-    finish(_report(state, progress, time.monotonic() - began), output)
+    state = engine.up(
+        profile,
+        services or (),
+        seed.value,
+        progress,
+        wait_timeout,
+        backend_workers,
+        provider,
+        lambda starting: _render(profile, starting),
+    )
+    finish(_report(profile, state, progress, began), output)
 
 
-def _report(state: StackState, progress: Progress, seconds: float) -> Report:
-    from ccops.cli.stackview import service_rows
+def _render(profile: Profile, starting: Sequence[str]) -> None:
+    """Put the profile's rules where Prometheus will look. Raises UsageError for a threshold that is none."""
+    if "prometheus" not in starting:
+        return
+    from ccops.rules.project import TEMPLATES, rule_set
+    from ccops.rules.writing import write_all
+    from ccops.stack.paths import StateDir
 
-    sentence = (
+    if (profile.project.root / TEMPLATES).is_dir():
+        files = rule_set(profile).rendered.files
+        write_all({StateDir(profile.state_dir).rules: {file.name: file.text for file in files}})
+
+
+def _report(profile: Profile, state: StackState, progress: Progress, began: float) -> Report:
+    from ccops.cli.stackview import service_rows, watch_line, watch_rows
+    from ccops.stack.monitoring import watch
+
+    seen = watch(profile, state)
+    seconds = time.monotonic() - began
+    line = f"{watch_line(seen)}\n" if seen else ""
+    sentence = line + (
         "already up: nothing to do"
         if progress.already
         else f"ready in {seconds:.1f} s\nnext: ccops status    ccops smoke journey"
     )
     return Report(
         "ccops.stack.up/v1",
-        {"changed": not progress.already, "services": service_rows(state)},
+        {"changed": not progress.already, "services": service_rows(state), **watch_rows(seen)},
         env=state.env,
         duration_ms=round(seconds * 1000),
-        text=lambda console: console.print(sentence),
+        text=lambda console: console.print(sentence, markup=False),
     )

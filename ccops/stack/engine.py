@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from ccops.core.errors import Refused, Unreachable
@@ -48,11 +48,13 @@ def up(
     wait_timeout_s: float = 120.0,
     backend_workers: int | None = None,
     kafka: str | None = None,
+    before_start: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> StackState:
     """Start `services` with what they need (none named: all) and wait until they are ready.
 
     `backend_workers` is the number of backend processes behind one port, `kafka` the provider of the
-    broker (none: what the profile says).
+    broker (none: what the profile says). `before_start` is told what is about to be started, when nothing can
+    refuse any more; what it raises stops the start.
 
     Raises Refused before anything is changed, Unreachable when a service does not become ready. On
     KeyboardInterrupt everything that this call started is stopped again.
@@ -79,6 +81,7 @@ def up(
         if before is not None and set(starting) <= absent:
             on_event(Event("already"))
             return before
+        before_start([name for name in starting if name not in absent])
         on_event(Event("starting"))
         try:
             if before is None:

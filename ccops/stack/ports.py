@@ -83,7 +83,7 @@ def owner_of(port: int) -> str:
 
 def key_of(name: str) -> str:
     """Return the key of a profile that fixes the port of `name`."""
-    return f"CCOPS_PORT_{name.upper().replace('-', '_')}"
+    return "CCOPS_PORT_" + name.upper().replace("-", "_")
 
 
 def fixed_port(profile: Profile, name: str) -> int:

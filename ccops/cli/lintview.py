@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ccops.cli import marksview
 from ccops.contract import lint_fix
 from ccops.contract.lint_routes import CODES, Linted, default_paths, lint
 from ccops.contract.lint_rules import PACKAGED, read_rules
 from ccops.core.clock import SystemClock
 from ccops.core.errors import ExitCode, UsageError
-from ccops.core.output import Issue, Output, Report
+from ccops.core.output import Output, Report
 from ccops.core.profile import find_project
-from ccops.core.reports.marks import Mark, MarkReport, Severity
+from ccops.core.reports.marks import MarkReport, Severity
 from ccops.core.reports.writing import check_reports, write_reports
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _TOOL = "ccops lint routes"
-_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,19 @@ def lint_report(call: LintCall, project: Path | None, reports: tuple[str, ...], 
     said = _outcome(linted)
     data = {
         "files": linted.files,
-        "findings": [_finding(mark) for mark in linted.marks],
+        "findings": [marksview.finding(mark) for mark in linted.marks],
         "fixable": len(linted.fixes),
         "applied": call.apply,
         "patch": patch,
     }
-    shown = () if output is Output.TEXT else tuple(_issue(mark) for mark in linted.open)
+    shown = () if output is Output.TEXT else tuple(marksview.issue(mark) for mark in linted.open)
     quiet = any(spec.endswith("=-") for spec in reports)
 
     def draw(screen: Console) -> None:
         if quiet:
             return
         for mark in linted.marks:
-            _draw(screen, mark)
+            marksview.draw(screen, mark)
         if patch:
             screen.print(patch.rstrip("\n"), markup=False, soft_wrap=True)
             note = "written" if call.apply else "nothing changed; --apply writes it"
@@ -89,41 +89,7 @@ def _outcome(linted: Linted) -> str:
     return f"{'FAIL' if linted.failed else 'OK'} {counts} in {linted.files} files"
 
 
-def _draw(screen: Console, mark: Mark) -> None:
-    place = f"{mark.file}:{mark.line}" + (f":{mark.column}" if mark.column else "")
-    allowed = f"  allowed: {mark.accepted}" if mark.accepted else ""
-    style = "dim" if mark.accepted else _STYLE[mark.severity]
-    text = f"{place}: {mark.severity}[{mark.code}]: {mark.message}{allowed}"
-    screen.print(text, style=style, markup=False, soft_wrap=True)
-    if mark.detail and not mark.accepted:
-        screen.print(f"  {mark.detail}", markup=False, soft_wrap=True)
-
-
 def _marks(linted: Linted) -> MarkReport:
     broken = "" if linted.files else _outcome(linted)
     checked = () if linted.open or broken else (f"{linted.files} files",)
     return MarkReport(_TOOL, linted.marks, checked, rules=CODES, summary=_outcome(linted), broken=broken)
-
-
-def _issue(mark: Mark) -> Issue:
-    return Issue(
-        mark.code,
-        mark.message,
-        mark.severity.value,
-        evidence=mark.detail,
-        next_step=mark.next_step,
-        where=f"{mark.file}:{mark.line}",
-    )
-
-
-def _finding(mark: Mark) -> dict[str, object]:
-    return {
-        "code": mark.code,
-        "severity": mark.severity.value,
-        "file": mark.file,
-        "line": mark.line,
-        "column": mark.column,
-        "message": mark.message,
-        "detail": mark.detail,
-        "allowed": mark.accepted or None,
-    }

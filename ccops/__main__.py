@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "openapi": ("ccops.cli.openapi", "Export the API's document and compare it by proof."),
     "contract": ("ccops.cli.contract", "Hold WebSocket frames and Kafka records to what was promised."),
     "lint": ("ccops.cli.lint", "Hold the source of a service against rules."),
+    "alembic": ("ccops.cli.alembic", "Hold migrations to one head, no drift, known locks and a way back."),
     "explain": ("ccops.cli.explain", "Say what a code means and what to do about it."),
     "doctor": ("ccops.cli.doctor", "Name every reason why the stack could fail here."),
 }

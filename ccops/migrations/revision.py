@@ -13,6 +13,7 @@ class Revision:
     down      the revisions it follows; () for a base
     lines     where `revision` and `down_revision` are written, from 1
     revises   what the docstring's `Revises:` line says; None when it has none
+    whole     False when the file is broken and only its head could be read: its parents may be others
     """
 
     id: str
@@ -23,6 +24,7 @@ class Revision:
     depends_on: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     revises: tuple[str, ...] | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

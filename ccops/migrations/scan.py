@@ -45,8 +45,11 @@ def scan(config: AlembicConfig) -> Scanned:
         found = quick or read_source(source, Path(path))
         if isinstance(found, Revision):
             revisions.append(found)
-        else:
-            faults.append(found)
+            continue
+        faults.append(found)
+        head = _recovered(source, Path(path))
+        if head is not None:
+            revisions.append(head)
     return Scanned(tuple(revisions), tuple(faults), len(paths), parsed)
 
 
@@ -127,6 +130,23 @@ def _quick(source: bytes, path: str) -> Revision | None:
         depends_on=given.get(b"depends_on", ()),
         labels=given.get(b"branch_labels", ()),
         revises=_revises(source[: found[b"revision"][1]].decode("utf-8", "replace")),
+    )
+
+
+def _recovered(source: bytes, path: Path) -> Revision | None:
+    """Return what the head of a broken file says, so that the rest of the graph stays complete."""
+    found: dict[bytes, str] = {}
+    lines: dict[bytes, int] = {}
+    for match in _LINE.finditer(source):
+        plain = _PLAIN.match(match[2])
+        if plain is not None and match[1] not in found:
+            found[match[1]] = (plain[1] or plain[2] or b"").decode("utf-8", "replace")
+            lines[match[1]] = source.count(b"\n", 0, match.start()) + 1
+    ident, down = found.get(b"revision"), found.get(b"down_revision")
+    if not ident:
+        return None
+    return Revision(
+        ident, (down,) if down else (), path, lines[b"revision"], lines.get(b"down_revision", 0), whole=False
     )
 
 

@@ -1,0 +1,119 @@
+"""ccops alembic: the migration gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
+from ccops.cli.options import app as new_app
+from ccops.core.output import Output
+
+app = new_app(
+    """Hold an Alembic project to what a deployment needs, without importing a migration.
+
+    ccops alembic check                       one head, no missing parent, nothing released was edited
+    ccops alembic check --db                  and where the database of this environment stands
+    ccops alembic check --config alembic.ini --report sarif=migrations.sarif
+    ccops alembic rebase 4f2a --onto 9c1d     what moving a branch would change
+
+    Exit codes: 0 fine, 1 findings or nothing looked at, 2 usage, 3 refused, 4 unreachable.
+    """
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="alembic.ini or pyproject.toml; default: the bundled backend's.",
+        show_default=False,
+    ),
+]  # fmt: skip
+ReportOption = Annotated[
+    list[str] | None,
+    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
+]
+BaseOption = Annotated[
+    str, typer.Option("--base", metavar="REF", help="The branch to merge into; default: origin's.")
+]
+DynamicOption = Annotated[
+    bool, typer.Option("--run-dynamic", help="Let files with computed ids run, in a process of their own.")
+]
+
+
+@app.callback()
+def alembic() -> None:
+    """Check, move, release migrations."""
+
+
+@app.command()
+def check(
+    config: ConfigOption = None,
+    base: BaseOption = "",
+    db: Annotated[bool, typer.Option("--db", help="Ask the environment's database as well.")] = False,
+    version_table: Annotated[
+        str, typer.Option("--version-table", metavar="[SCHEMA.]TABLE")
+    ] = "alembic_version",
+    run_dynamic: DynamicOption = False,
+    report: ReportOption = None,
+    env: EnvOption = "dev",
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Read the graph of revisions and say what is wrong with it; no migration runs.
+
+    ccops alembic check
+    ccops alembic check --config alembic.ini --base origin/main
+    ccops alembic check --db --env staging
+
+    Two heads are explained: where they part, who added what, which tables both touch, and one command.
+
+    Exit codes: 0 one sound graph, 1 findings or nothing looked at, 2 usage, 4 the database is away.
+    """
+    from ccops.cli.alembicview import CheckCall, check_report
+
+    call = CheckCall(config, base, version_table, run_dynamic, tuple(report or ()))
+    finish(check_report(call, (env, project) if db else None, output), output)
+
+
+@app.command()
+def rebase(
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="The first of those to move.")],
+    onto: Annotated[str, typer.Option("--onto", metavar="HEAD", help="What it shall follow.")],
+    config: ConfigOption = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write it; else the edit is only shown.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Let a migration follow another one: its down_revision and its docstring, nothing else.
+
+    ccops alembic rebase 4f2a --onto 9c1d
+    ccops alembic rebase 4f2a --onto 9c1d --apply
+
+    Only for what no database has run yet: `ccops alembic check --db` says whether one has.
+
+    Exit codes: 0 shown or written, 2 usage, 3 refused.
+    """
+    from ccops.cli.alembicview import rebase_report
+
+    finish(rebase_report(config, revision, onto, apply=apply), output)
+
+
+@app.command()
+def release(
+    config: ConfigOption = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write released.lock.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Hold the migrations that are there now: from here on, an edit of one is a finding.
+
+    ccops alembic release
+    ccops alembic release --apply
+
+    Refused while the graph has findings, or one that is already held was edited.
+
+    Exit codes: 0 shown or written, 2 usage, 3 refused.
+    """
+    from ccops.cli.alembicview import release_report
+
+    finish(release_report(config, apply=apply), output)

@@ -1,0 +1,146 @@
+"""What the migration gate found, how it looks, and its reports."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccops.cli import marksview
+from ccops.core.errors import ExitCode, Refused
+from ccops.core.output import Output, Report
+from ccops.core.reports.marks import MarkReport
+from ccops.core.reports.writing import check_reports, write_reports
+from ccops.migrations.check import Checked, Wanted, check, project, shown
+from ccops.migrations.codes import CODES
+from ccops.migrations.rebase import apply_rebase, plan_rebase
+from ccops.migrations.released import lock_path, new_lock, read_lock, write_lock
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_BUNDLED = Path(__file__).resolve().parents[1] / "backend" / "alembic.ini"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCall:
+    """What was asked for. `config` None is the bundled backend's."""
+
+    config: Path | None = None
+    base: str = ""
+    version_table: str = "alembic_version"
+    run_dynamic: bool = False
+    reports: tuple[str, ...] = ()
+
+
+def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output: Output) -> Report:
+    """Check a project, and the database of `target` (environment, project folder) when there is one."""
+    check_reports(call.reports, stdout_taken=output is not Output.TEXT)
+    url = ""
+    if target is not None:
+        from ccops.cli.options import profile_of
+
+        url = profile_of(*target).get("CCOPS_DATABASE_URL")
+    found = check(
+        Wanted(call.config or _BUNDLED, call.base, url, call.version_table, run_dynamic=call.run_dynamic)
+    )
+    write_reports(call.reports, mark_report(found))
+    data = {
+        "config": str(found.config.path),
+        "files": found.files,
+        "revisions": len(found.graph.nodes),
+        "heads": list(found.graph.heads),
+        "parts": found.parts,
+        "findings": [marksview.finding(mark) for mark in found.marks],
+    }
+    shown_ = () if output is Output.TEXT else tuple(marksview.issue(mark) for mark in found.marks)
+    quiet = any(spec.endswith("=-") for spec in call.reports)
+
+    def draw(screen: Console) -> None:
+        if not quiet:
+            _draw(screen, found)
+
+    code = ExitCode.NEGATIVE if found.failed else ExitCode.OK
+    env = target[0] if target else ""
+    return Report("ccops.alembic.check/v1", data, code, env=env, issues=shown_, text=draw)
+
+
+def mark_report(found: Checked) -> MarkReport:
+    """Return the findings for other programs; every revision without one counts as checked."""
+    named = {mark.subject for mark in found.marks}
+    fine = tuple(ident for ident in found.graph.nodes if ident not in named)
+    broken = "" if found.graph.nodes else "no revision was looked at"
+    return MarkReport(
+        "ccops alembic check", found.marks, fine, rules=CODES, summary=_outcome(found), broken=broken
+    )
+
+
+def _outcome(found: Checked) -> str:
+    errors = sum(mark.severity == "error" for mark in found.marks)
+    warnings = len(found.marks) - errors
+    return f"{'FAIL' if found.failed else 'OK'} {errors} errors, {warnings} warnings in {found.files} files"
+
+
+def _draw(screen: Console, found: Checked) -> None:
+    screen.print(shown(found.config.path), style="bold", markup=False, soft_wrap=True)
+    for part, text in {**found.parts, "scratch": "not asked (--scratch)"}.items():
+        screen.print(f"  {part:<9} {text}", markup=False, soft_wrap=True)
+    for mark in found.marks:
+        marksview.draw(screen, mark)
+    style = "bold red" if found.failed else "bold green"
+    screen.print(_outcome(found), style=style, markup=False)
+
+
+def rebase_report(config: Path | None, revision: str, onto: str, *, apply: bool) -> Report:
+    """Show, or write, the edit that lets `revision` follow `onto`."""
+    plan = plan_rebase(project(config or _BUNDLED)[2], revision, onto)
+    if apply:
+        apply_rebase(plan)
+    name = shown(plan.path)
+    patch = "".join(
+        difflib.unified_diff(
+            plan.before.decode("utf-8", "replace").splitlines(keepends=True),
+            plan.after.decode("utf-8", "replace").splitlines(keepends=True),
+            f"a/{name}", f"b/{name}",
+        )
+    )  # fmt: skip
+
+    def draw(screen: Console) -> None:
+        screen.print(patch.rstrip("\n"), markup=False, soft_wrap=True)
+        screen.print("written" if apply else "nothing changed; --apply writes it", markup=False)
+
+    data = {"file": name, "revision": revision, "onto": onto, "patch": patch, "applied": apply}
+    return Report("ccops.alembic.rebase/v1", data, text=draw)
+
+
+def release_report(config: Path | None, *, apply: bool) -> Report:
+    """Hold the digests of all revisions. Raises Refused while the project has errors."""
+    found = check(Wanted(config or _BUNDLED))
+    if found.failed:
+        first = next(mark for mark in found.marks if mark.severity == "error")
+        raise Refused(
+            "ALEMBIC_RELEASE",
+            "migrations with errors are not released",
+            evidence=f"{first.code}: {first.message}",
+            next_step="ccops alembic check",
+        )
+    path = lock_path(found.config)
+    old = read_lock(path)
+    new = [node for ident, node in found.graph.nodes.items() if ident not in old]
+    if apply and new:
+        write_lock(path, new_lock(old, new))
+
+    def draw(screen: Console) -> None:
+        for node in new:
+            screen.print(f"+ {node.id}  {shown(node.path)}", markup=False, soft_wrap=True)
+        state = ("written" if apply else "nothing changed; --apply writes it") if new else "nothing is new"
+        screen.print(f"{len(old)} held, {len(new)} more in {shown(path)}: {state}", markup=False)
+
+    data = {
+        "lock": shown(path),
+        "held": len(old),
+        "new": [node.id for node in new],
+        "applied": bool(apply and new),
+    }
+    return Report("ccops.alembic.release/v1", data, text=draw)

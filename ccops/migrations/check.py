@@ -1,0 +1,195 @@
+"""The static check of an Alembic project, and where a database stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ccops.core.reports.marks import Mark, Severity
+from ccops.migrations.checks import Around, graph_marks
+from ccops.migrations.config import AlembicConfig, read_config
+from ccops.migrations.database import applied_of, read_stand, stand_marks
+from ccops.migrations.dynamic import run_dynamic
+from ccops.migrations.forks import Known, fork_mark, fork_of
+from ccops.migrations.graph import Graph
+from ccops.migrations.history import History
+from ccops.migrations.released import lock_path, read_lock
+from ccops.migrations.revision import Revision, Scanned
+from ccops.migrations.scan import parse_errors, read_source, scan
+
+_BASES = ("origin/HEAD", "origin/main", "origin/master")
+# Beyond this many files only the newest are parsed to the end; see scan.py.
+_PARSE_NEWEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look at. `base` "" looks for the usual names; `database_url` "" asks no database."""
+
+    config: Path
+    base: str = ""
+    database_url: str = ""
+    version_table: str = "alembic_version"
+    run_dynamic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found. `parts` says of each part what was looked at, or why nothing was."""
+
+    config: AlembicConfig
+    graph: Graph
+    files: int
+    marks: tuple[Mark, ...]
+    parts: dict[str, str]
+
+    @property
+    def failed(self) -> bool:
+        """Return whether an error is open, or nothing was looked at."""
+        return any(mark.severity is Severity.ERROR for mark in self.marks)
+
+
+def check(wanted: Wanted) -> Checked:
+    """Check the project of `wanted.config`; no file of it runs unless `run_dynamic`.
+
+    Raises UsageError for a configuration, lock or reference that can't be read, Unreachable for a database.
+    """
+    config = read_config(wanted.config)
+    scanned, graph = _scanned(config, run=wanted.run_dynamic)
+    history = _Lazy(config)
+    released = read_lock(lock_path(config))
+    around = Around(shown, released, lambda ident: history().branches_with(ident, config.locations))
+    marks = graph_marks(scanned, graph, around)
+    parts = {"graph": _graph_part(scanned, graph)}
+    parts["released"] = f"{len(released)} held by {lock_path(config).name}" if released else "none is held"
+    known, base_marks, parts["base"] = _base(wanted.base, config, graph, history)
+    if wanted.database_url:
+        stand = read_stand(wanted.database_url, wanted.version_table)
+        known = replace(known, applied=applied_of(stand, graph))
+        marks += stand_marks(stand, graph)
+        parts["database"] = f"at {', '.join(stand.rows) or 'nothing'}"
+    else:
+        parts["database"] = "not asked (--db)"
+    marks += _head_marks(graph, known, around, config, history)
+    # Two heads here are two heads after a merge as well: said once.
+    marks += base_marks if len(graph.heads) == 1 else []
+    return Checked(config, graph, scanned.files, tuple(marks), parts)
+
+
+def shown(path: Path) -> str:
+    """Return `path` as people see it: relative to the current folder if it is inside."""
+    absolute, here = path.resolve(), Path.cwd().resolve()
+    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else str(path)
+
+
+def project(config_path: Path, *, run: bool = False) -> tuple[AlembicConfig, Scanned, Graph]:
+    """Return configuration, files and graph of a project, for the other commands of the gate."""
+    config = read_config(config_path)
+    return (config, *_scanned(config, run=run))
+
+
+def _scanned(config: AlembicConfig, *, run: bool) -> tuple[Scanned, Graph]:
+    scanned = scan(config)
+    if run:
+        computed = [fault for fault in scanned.faults if fault.code == "ALEMBIC_DYNAMIC"]
+        more, left = run_dynamic(computed, config.sys_path)
+        ran = {revision.path for revision in more}
+        revisions = [one for one in scanned.revisions if one.path not in ran]
+        faults = [fault for fault in scanned.faults if fault.code != "ALEMBIC_DYNAMIC"]
+        scanned = replace(scanned, revisions=(*revisions, *more), faults=(*faults, *left))
+    graph = Graph(scanned.revisions)
+    if scanned.parsed < scanned.files:
+        newest = [graph.nodes[ident].path for ident in graph.ordered(set(graph.nodes))[-_PARSE_NEWEST:]]
+        read = {fault.path for fault in scanned.faults}
+        faults = [fault for fault in parse_errors(newest) if fault.path not in read]
+        parsed = scanned.parsed + len(newest)
+        scanned = replace(scanned, faults=(*scanned.faults, *faults), parsed=min(parsed, scanned.files))
+    return scanned, graph
+
+
+def _graph_part(scanned: Scanned, graph: Graph) -> str:
+    heads, bases = ", ".join(graph.heads) or "none", ", ".join(graph.bases) or "none"
+    text = f"{scanned.files} files, {len(graph.nodes)} revisions, head {heads}, base {bases}"
+    if scanned.parsed < scanned.files:
+        text += f"; {scanned.parsed} parsed to the end, the others by their head"
+    return text
+
+
+def _head_marks(
+    graph: Graph, known: Known, around: Around, config: AlembicConfig, history: _Lazy
+) -> list[Mark]:
+    if graph.nodes and not graph.heads:
+        return [Mark("ALEMBIC_NO_HEAD", "there is no head: the graph goes round", subject="heads")]
+    fork = fork_of(graph, known)
+    # Where parents are computed, a head may be no head: the finding about that file stands for it.
+    if fork is None or not all(node.whole for node in graph.nodes.values()):
+        return []
+    paths = [node.path for side in fork.sides for node in side.chain]
+    found = history()
+    return [fork_mark(fork, around, found.added(paths), config.path, found.why_not)]
+
+
+class _Lazy:
+    """The git history, asked for only when something must be explained: it costs a process."""
+
+    def __init__(self, config: AlembicConfig) -> None:
+        self._folder = config.locations[0]
+        self._made: History | None = None
+
+    def __call__(self) -> History:
+        if self._made is None:
+            self._made = History(self._folder)
+        return self._made
+
+
+def _base(ref: str, config: AlembicConfig, graph: Graph, history: _Lazy) -> tuple[Known, list[Mark], str]:
+    """Return what the base branch holds, what comes of merging with it, and how that was looked at."""
+    found = history()
+    if found.why_not:
+        if ref:
+            found.check_ref(ref)  # asked for, so its absence is an error
+        return Known(), [], f"not looked at: {found.why_not}"
+    name = ref or next((name for name in _BASES if found.has(name)), "")
+    if not name:
+        return Known(), [], "not looked at: no origin/HEAD, origin/main or origin/master (--base REF)"
+    there = found.at(name, config.locations)
+    held = frozenset(node.id for node in graph.nodes.values() if node.path.resolve() in there)
+    fork_point = found.merge_base(name)
+    before = found.at(fork_point, config.locations) if fork_point else set()
+    missing = [path for path in there - before if path.suffix == ".py" and not path.exists()]
+    more = list(_at(name, missing, found))
+    note = f"{name}: {len(held)} revisions" + (f", {len(more)} not here yet" if more else "")
+    if found.shallow:
+        note += " (shallow clone)"
+    return Known(base=held, base_known=True), _merged_marks(graph, more, name), note
+
+
+def _at(ref: str, paths: Iterable[Path], history: History) -> Iterable[Revision]:
+    for path in sorted(paths):
+        source = history.text_at(ref, path)
+        found = read_source(source, path) if source is not None else None
+        if isinstance(found, Revision):
+            yield found
+
+
+def _merged_marks(graph: Graph, more: list[Revision], base: str) -> list[Mark]:
+    """Return the finding when merging with the base branch would leave more than one head."""
+    merged = Graph([*graph.nodes.values(), *more])
+    if not more or len(merged.heads) < 2:
+        return []
+    listed = "\n".join(f"{node.id}  {shown(node.path)}" for node in more)
+    ours = next((head for head in graph.heads if head in merged.heads), graph.heads[0])
+    theirs = next(head for head in merged.heads if head != ours)
+    pivot = merged.chain(ours, [theirs])[0]
+    return [
+        Mark(
+            "ALEMBIC_NOT_FROM_BASE",
+            f"after merging with {base} there are {len(merged.heads)} heads",
+            file=shown(pivot.path),
+            line=pivot.down_line or pivot.line,
+            subject=pivot.id,
+            detail=f"{base} has, and this branch has not:\n{listed}",
+            next_step=f"git merge {base}, then ccops alembic rebase {pivot.id} --onto {theirs} --apply",
+        )
+    ]

@@ -1,0 +1,141 @@
+"""The graph of revisions: heads, bases, cycles, what two heads have in common."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from ccops.migrations.revision import Revision
+
+
+class Graph:
+    """Revisions by id. Of several files with one id the first counts; `duplicates` names them all."""
+
+    def __init__(self, revisions: Iterable[Revision]) -> None:
+        by_id: dict[str, list[Revision]] = defaultdict(list)
+        for revision in revisions:
+            by_id[revision.id].append(revision)
+        self.nodes: Mapping[str, Revision] = {ident: found[0] for ident, found in by_id.items()}
+        self.duplicates = {ident: tuple(found) for ident, found in by_id.items() if len(found) > 1}
+        self.by_label = {label: node.id for node in self.nodes.values() for label in node.labels}
+
+    @cached_property
+    def children(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the revisions that follow each one."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for node in self.nodes.values():
+            for parent in node.down:
+                if parent in self.nodes:
+                    found[parent].append(node.id)
+        return {ident: tuple(followers) for ident, followers in found.items()}
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """Return the revisions that nothing follows, in the order of their files.
+
+        What follows only itself is a head too: a self-loop is a finding of its own.
+        """
+        return tuple(
+            ident for ident in self.nodes if not any(child != ident for child in self.children.get(ident, ()))
+        )
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """Return the revisions that follow nothing."""
+        return tuple(node.id for node in self.nodes.values() if not node.down)
+
+    def depends(self, node: Revision) -> tuple[str, ...]:
+        """Return the ids that `node` depends on; a branch label stands for the revision that has it."""
+        return tuple(self.by_label.get(name, name) for name in node.depends_on)
+
+    def ancestors(self, *idents: str) -> set[str]:
+        """Return `idents` and everything below them that is there; cycles end the walk."""
+        seen: set[str] = set()
+        open_ = [ident for ident in idents if ident in self.nodes]
+        while open_:
+            ident = open_.pop()
+            if ident not in seen:
+                seen.add(ident)
+                open_ += [parent for parent in self.nodes[ident].down if parent in self.nodes]
+        return seen
+
+    def common_ancestor(self, heads: Sequence[str]) -> str:
+        """Return the latest revision below all `heads`; "" when they share none."""
+        shared = set.intersection(*(self.ancestors(head) for head in heads)) if heads else set()
+        below = set().union(*(self.ancestors(*self.nodes[ident].down) for ident in shared))
+        top = sorted(shared - below)
+        return top[-1] if top else ""
+
+    def chain(self, head: str, without: Iterable[str]) -> list[Revision]:
+        """Return what `head` has and `without` have not, oldest first."""
+        others = self.ancestors(*without)
+        return [self.nodes[ident] for ident in self.ordered(self.ancestors(head) - others)]
+
+    def ordered(self, idents: set[str]) -> list[str]:
+        """Return `idents` so that each comes after its parents; members of a cycle in their files' order."""
+        waiting = {ident: sum(p in idents and p != ident for p in self.nodes[ident].down) for ident in idents}
+        ready = [ident for ident in self.nodes if waiting.get(ident) == 0]
+        found: list[str] = []
+        for ident in ready:
+            found.append(ident)
+            for child in self.children.get(ident, ()):
+                if child in waiting and child != ident:
+                    waiting[child] -= 1
+                    if waiting[child] == 0:
+                        ready.append(child)
+        placed = set(found)
+        return found + [ident for ident in self.nodes if ident in idents and ident not in placed]
+
+    @cached_property
+    def cycles(self) -> tuple[tuple[str, ...], ...]:
+        """Return the members of each cycle, and only those; a revision that follows itself is none.
+
+        They are the strongly connected components of more than one member (Tarjan 1972, without recursion).
+        """
+        edges = {
+            node.id: tuple(p for p in (*node.down, *self.depends(node)) if p in self.nodes and p != node.id)
+            for node in self.nodes.values()
+        }
+        return tuple(part for part in _components(edges) if len(part) > 1)
+
+
+def _components(edges: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+    """Yield the strongly connected components of a graph."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    held: set[str] = set()
+    for root in edges:
+        if root in index:
+            continue
+        work = [(root, iter(edges[root]))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        held.add(root)
+        while work:
+            ident, rest = work[-1]
+            step = next(rest, None)
+            if step is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[ident])
+                if low[ident] == index[ident]:
+                    yield _popped(stack, held, ident)
+            elif step not in index:
+                index[step] = low[step] = len(index)
+                stack.append(step)
+                held.add(step)
+                work.append((step, iter(edges[step])))
+            elif step in held:
+                low[ident] = min(low[ident], index[step])
+
+
+def _popped(stack: list[str], held: set[str], last: str) -> tuple[str, ...]:
+    part: list[str] = []
+    while True:
+        ident = stack.pop()
+        held.discard(ident)
+        part.append(ident)
+        if ident == last:
+            return tuple(reversed(part))

@@ -1,0 +1,73 @@
+"""Revisions that are released must not change: their digests are kept beside the project.
+
+`released.lock` holds `revision sha256` a line, sorted, so that two branches that release different revisions
+merge without conflict. Line ends and a byte order mark are no change: git itself may rewrite them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ccops.core.errors import UsageError
+from ccops.migrations.config import AlembicConfig
+from ccops.migrations.revision import Revision
+
+_HEAD = "# Digests of released migrations, written by: ccops alembic release --apply\n"
+
+
+def lock_path(config: AlembicConfig) -> Path:
+    """Return where the digests are kept."""
+    return config.script_location / "released.lock"
+
+
+def digest(source: bytes) -> str:
+    """Return the digest of a migration's text, whatever its line ends."""
+    plain = source.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    return hashlib.sha256(plain).hexdigest()
+
+
+def read_lock(path: Path) -> Mapping[str, str]:
+    """Return digest by revision; {} when nothing was released yet. Raises UsageError for a broken file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or line.startswith("#"):
+            continue
+        if len(words) != 2 or len(words[1]) != 64 or found.get(words[0], words[1]) != words[1]:
+            raise UsageError(
+                "ALEMBIC_LOCK_INVALID",
+                "the digests of released migrations can't be read",
+                evidence=f"{path}:{number}: {line[:80]!r} is not REVISION SHA256, or names a revision twice",
+                next_step=f"git checkout -- {path}",
+            )
+        found[words[0]] = words[1]
+    return found
+
+
+def new_lock(old: Mapping[str, str], revisions: Iterable[Revision]) -> str:
+    """Return the text of a lock that holds `revisions` as they are now, besides what it held before."""
+    found = dict(old) | {revision.id: digest(revision.path.read_bytes()) for revision in revisions}
+    return _HEAD + "".join(f"{ident} {found[ident]}\n" for ident in sorted(found))
+
+
+def write_lock(path: Path, text: str) -> None:
+    """Write the lock whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

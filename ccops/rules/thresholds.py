@@ -67,7 +67,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The thresholds of one environment: of each its number and origin (`--set`, `env/prod.env:12`, `default`)."""
+    """The thresholds of one environment: number and origin (`--set`, `env/x.env:12`, `default`) of each."""
 
     env: str
     thresholds: Mapping[str, Threshold]

@@ -1,29 +1,25 @@
-"""A silence that belongs to one run: exact to the group's lag alert, leased, and checked after it was made.
-
-Alertmanager makes a second silence of a repeated POST, so the own one is looked for first. Matchers are
-never regular expressions: the dots of a group's name would match anything, and other groups with it.
-"""
+"""The silence of one run: exact to the lag alert of its group. The exporter's own alert stays loud."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ccops.clients.alertmanager import open_alertmanager
-from ccops.core.clock import Clock, iso
+from ccops.core.clock import Clock
 from ccops.core.errors import Refused, Unreachable
 from ccops.kafka.snapshot import Who
+from ccops.rules import silences
+from ccops.rules.silences import KEY, exactly, owner_of
 
 if TYPE_CHECKING:
     import httpx
 
-KEY = "CCOPS_ALERTMANAGER_URL"
+__all__ = ["ALERT", "KEY", "Silence", "Silencer", "begin_silence", "matchers", "open_silencer"]
 ALERT = "KafkaHighConsumerLag"
-_SETTLE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,101 +34,39 @@ class Silence:
 class Silencer:
     """Makes, extends and ends the silences of one run. Every method raises Unreachable."""
 
-    def __init__(self, client: httpx.Client, url: str, clock: Clock) -> None:
-        self._client, self._url, self._clock = client, url, clock
+    def __init__(self, client: httpx.Client, clock: Clock) -> None:
+        self._silences = silences.Silencer(client, clock)
 
     def begin(self, group: str, who: Who, lease: timedelta) -> Silence:
         """Silence the lag alert of `group` until `lease` from now; the run's own silence is extended."""
-        now = self._clock.now()
-        body: dict[str, object] = {
-            "matchers": matchers(group),
-            "startsAt": iso(now),
-            "endsAt": iso(now + lease),
-            "createdBy": owner(who.run_id),
-            "comment": f"{who.run_id}: {who.reason or 'offsets are being moved'}",
-        }
-        if own := self.find(group, who.run_id):
-            body["id"] = own
-        answer = self._client.post("/silences", json=body)
-        answer.raise_for_status()
-        return self._verified(str(answer.json()["silenceID"]), group, now + lease)
+        comment = f"{who.run_id}: {who.reason or 'offsets are being moved'}"
+        made = self._silences.begin(_labels(group), owner_of(who.run_id), comment, lease)
+        return Silence(made.ident, group, made.ends_at)
 
     def find(self, group: str, run_id: str) -> str:
         """Return the id of the run's own silence of `group`, empty when there is none that is alive."""
-        answer = self._client.get("/silences", params={"filter": f'consumergroup="{group}"'})
-        answer.raise_for_status()
-        for item in answer.json():
-            mine = item.get("createdBy") == owner(run_id) and _same(item.get("matchers"), matchers(group))
-            if mine and item.get("status", {}).get("state") in {"active", "pending"}:
-                return str(item["id"])
-        return ""
+        own = self._silences.find(_labels(group), owner_of(run_id))
+        return own.ident if own else ""
 
     def end(self, ident: str) -> None:
         """End the silence; one that has ended already, or that nobody knows any more, is fine."""
-        answer = self._client.delete(f"/silence/{ident}")
-        if not answer.is_success and self._state(ident) not in {"expired", "gone"}:
-            answer.raise_for_status()
-
-    def _state(self, ident: str) -> str:
-        answer = self._client.get(f"/silence/{ident}")
-        if answer.status_code == 404:
-            return "gone"
-        answer.raise_for_status()
-        return str(answer.json().get("status", {}).get("state"))
-
-    def _verified(self, ident: str, group: str, ends_at: datetime) -> Silence:
-        """Read the silence back; its clock may be a little behind ours, so that it is pending at first."""
-        until = time.monotonic() + _SETTLE_S
-        while True:
-            answer = self._client.get(f"/silence/{ident}")
-            answer.raise_for_status()
-            item = answer.json()
-            state = item.get("status", {}).get("state")
-            if state == "active" and _same(item.get("matchers"), matchers(group)):
-                return Silence(ident, group, ends_at)
-            if state != "pending" or time.monotonic() > until:
-                raise Unreachable(
-                    "KAFKA_SILENCE_LOST",
-                    f"the silence {ident} is {state}, not active as it was made",
-                    evidence=f"matchers {item.get('matchers')}",
-                    next_step="look at the clocks of both machines, then again",
-                )
-            time.sleep(0.1)
-
-
-def owner(run_id: str) -> str:
-    """Return the author that marks a silence as a run's own."""
-    return f"ccops/{run_id}"
+        self._silences.end(ident)
 
 
 def matchers(group: str) -> list[dict[str, object]]:
-    """Return what the silence is exact to: this alert of this group. The exporter's own alert stays loud."""
-    return [
-        {"name": name, "value": value, "isRegex": False, "isEqual": True}
-        for name, value in (("alertname", ALERT), ("consumergroup", group))
-    ]
+    """Return what the silence is exact to: this alert of this group."""
+    return exactly(_labels(group))
 
 
-def _same(found: object, wanted: list[dict[str, object]]) -> bool:
-    if not isinstance(found, list):
-        return False
-    return sorted(_plain(item) for item in found) == sorted(_plain(item) for item in wanted)
-
-
-def _plain(item: Mapping[str, object]) -> tuple[str, str, bool, bool]:
-    return (
-        str(item.get("name")),
-        str(item.get("value")),
-        bool(item.get("isRegex")),
-        item.get("isEqual") is not False,
-    )
+def _labels(group: str) -> dict[str, str]:
+    return {"alertname": ALERT, "consumergroup": group}
 
 
 @contextmanager
 def open_silencer(url: str, clock: Clock, *, timeout: float = 5.0) -> Iterator[Silencer]:
     """Yield the silencer of the Alertmanager at `url`."""
     with open_alertmanager(url, timeout=timeout) as client:
-        yield Silencer(client, url, clock)
+        yield Silencer(client, clock)
 
 
 def begin_silence(url: str, group: str, who: Who, lease: timedelta, clock: Clock) -> Silence:

@@ -41,6 +41,10 @@ def alertmanager() -> Iterator[Silences]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             silences.posts += 1
             ident = body.get("id") or str(uuid.uuid4())
+            old = silences.items.get(ident)
+            if old and any(old[key] != body[key] for key in ("startsAt", "matchers")):
+                old["status"] = {"state": "expired"}  # only the end of an active one can be moved
+                ident = str(uuid.uuid4())
             silences.items[ident] = body | {"id": ident, "status": {"state": "active"}}
             self._answer(200, {"silenceID": ident})
 

@@ -137,7 +137,9 @@ def _merges(graph: Graph, around: Around) -> Iterator[Mark]:
     for node in graph.nodes.values():
         for parent in node.down if len(node.down) > 1 else ():
             others = [other for other in node.down if other != parent]
-            if parent in graph.nodes and node.id != parent and parent in graph.ancestors(*others):
+            above = graph.ancestors(*others)
+            # In a circle everything is everything's ancestor: that is a finding of its own.
+            if parent in above and node.id not in above and node.id != parent:
                 yield _at(
                     node, "ALEMBIC_REDUNDANT_MERGE", f"{node.id} merges {parent} with what already has it",
                     around, down=True, severity=Severity.WARNING,

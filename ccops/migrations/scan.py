@@ -40,14 +40,14 @@ def scan(config: AlembicConfig) -> Scanned:
         except OSError as error:
             faults.append(Fault("ALEMBIC_UNREADABLE", "the file can't be read", Path(path), 0, str(error)))
             continue
-        quick = None if whole else _quick(source, path)
+        quick = None if whole else read_head(source, path)
         parsed += quick is None
         found = quick or read_source(source, Path(path))
         if isinstance(found, Revision):
             revisions.append(found)
             continue
         faults.append(found)
-        head = _recovered(source, Path(path))
+        head = recovered(source, Path(path))
         if head is not None:
             revisions.append(head)
     return Scanned(tuple(revisions), tuple(faults), len(paths), parsed)
@@ -108,7 +108,7 @@ def _files(config: AlembicConfig) -> Iterator[str]:
                     yield path
 
 
-def _quick(source: bytes, path: str) -> Revision | None:
+def read_head(source: bytes, path: str) -> Revision | None:
     """Return the revision when its names are plain literals, each written once; None when one must parse."""
     found: dict[bytes, tuple[str, int]] = {}
     for match in _LINE.finditer(source):
@@ -133,7 +133,7 @@ def _quick(source: bytes, path: str) -> Revision | None:
     )
 
 
-def _recovered(source: bytes, path: Path) -> Revision | None:
+def recovered(source: bytes, path: Path) -> Revision | None:
     """Return what the head of a broken file says, so that the rest of the graph stays complete."""
     found: dict[bytes, str] = {}
     lines: dict[bytes, int] = {}

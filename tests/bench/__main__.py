@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tests.bench import (
+    alembic,
     backend,
     contract,
     frames,
@@ -48,6 +49,7 @@ BENCHES = (
     Bench("contract", contract.bench, by_default=False),
     Bench("install", install.bench, by_default=False),
     Bench("kafka", kafka.bench, by_default=False),
+    Bench("alembic", alembic.bench, by_default=False),
 )
 
 

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kafka": ("ccops.cli.kafka", "See how far consumers are behind, and move them safely."),
     "metrics": ("ccops.cli.metrics", "Prove that what must be measured is measured."),
     "rules": ("ccops.cli.rules", "Turn thresholds into alert rules that provably fire."),
+    "alerts": ("ccops.cli.alerts", "See what rings, and silence it for a while, in your name."),
     "bench": ("ccops.cli.bench", "Measure the stack against its targets."),
     "openapi": ("ccops.cli.openapi", "Export the API's document and compare it by proof."),
     "contract": ("ccops.cli.contract", "Hold WebSocket frames and Kafka records to what was promised."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from typing import Any
 
 import httpx
 import psycopg
@@ -59,6 +60,12 @@ def lag(stack: Stack) -> int:
     return int(json.loads(shown.out)["data"]["groups"][0]["total"])
 
 
+def silences_of(stack: Stack, run_id: str) -> list[dict[str, Any]]:
+    """Return the silences of a run, alive or not, as Alertmanager has them."""
+    answer = httpx.get(f"{stack.url('CCOPS_ALERTMANAGER_URL')}/api/v2/silences", trust_env=False)
+    return [one for one in answer.json() if one["createdBy"] == f"ccops/{run_id}"]
+
+
 @pytest.mark.stack
 def test_a_reset_replays_into_clickhouse_and_the_deduplicated_ids_stay(stack: Stack) -> None:
     since = iso(SystemClock().now())
@@ -75,6 +82,12 @@ def test_a_reset_replays_into_clickhouse_and_the_deduplicated_ids_stay(stack: St
         (run,) = json.loads(done.out)["data"]["runs"]
         assert run["lag_after"] >= 12 and lag(stack) == run["lag_after"]
         assert event_ids(stack, player) == made
+        # The real Alertmanager: the run's silence was there, exact, and is over (12 records do not ring).
+        (silence,) = silences_of(stack, run["run_id"])
+        matched = {one["name"]: (one["value"], one["isRegex"]) for one in silence["matchers"]}
+        assert matched == {"alertname": ("KafkaHighConsumerLag", False), "consumergroup": (GROUP, False)}
+        assert silence["status"]["state"] == "expired" and silence["comment"].endswith("the walk")
+        assert run["silence"] == f"silence {silence['id']} ended"
     finally:
         assert stack.ccops("up", "worker").code == 0
     end = time.monotonic() + 30

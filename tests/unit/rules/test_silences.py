@@ -1,0 +1,161 @@
+"""Silences have an owner, an end and exact matchers, on Alertmanager 0.25 and on newer ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from ccops.clients.alertmanager import open_alertmanager
+from ccops.core.clock import iso
+from ccops.core.errors import Refused, Unreachable, UsageError
+from ccops.rules.alerts import parse_matchers
+from ccops.rules.silences import Silence, Silencer, check_lease, exactly
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+LAG = {"alertname": "KafkaHighConsumerLag", "consumergroup": "cc.a.b.dev"}
+MINUTE = timedelta(minutes=1)
+
+
+class Clock:
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class Server:
+    """What Alertmanager answers; `gone` is its status for the DELETE of an unknown one: 500, later 404."""
+
+    def __init__(self, *items: Mapping[str, object], gone: int = 500) -> None:
+        self.items = {str(one["id"]): dict(one) for one in items}
+        self.posted: list[dict[str, object]] = []
+        self.gone = gone
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        ident = request.url.path.rpartition("/")[2]
+        if request.method == "POST":
+            body = json.loads(request.content)
+            self.posted.append(body)
+            made = str(body.get("id") or "new")
+            self.items[made] = body | {"id": made, "status": {"state": "active"}}
+            return httpx.Response(200, json={"silenceID": made})
+        if ident == "silences":
+            return httpx.Response(200, json=list(self.items.values()))
+        if ident not in self.items:
+            return httpx.Response(self.gone if request.method == "DELETE" else 404, json="not found")
+        if request.method == "DELETE":
+            self.items[ident]["status"] = {"state": "expired"}
+        return httpx.Response(200, json=self.items[ident])
+
+    def state(self, ident: str) -> object:
+        return self.items[ident]["status"]
+
+
+def item(ident: str, owner: str, minutes: int = 10, **changes: object) -> dict[str, object]:
+    return {
+        "id": ident,
+        "createdBy": owner,
+        "comment": "why",
+        "matchers": exactly(LAG),
+        "startsAt": iso(NOW - 5 * MINUTE),
+        "endsAt": iso(NOW + minutes * MINUTE),
+        "status": {"state": "active"},
+    } | changes
+
+
+def asked(server: Server, what: Callable[[Silencer], Silence | None]) -> Silence | None:
+    with open_alertmanager("http://alerts:9093", transport=httpx.MockTransport(server)) as client:
+        return what(Silencer(client, Clock()))
+
+
+def begin(server: Server, owner: str = "ccops/me", lease: timedelta = 15 * MINUTE) -> Silence:
+    found = asked(server, lambda silencer: silencer.begin(LAG, owner, "why", lease))
+    assert found is not None
+    return found
+
+
+def test_anothers_silence_of_the_same_is_left_alone_and_a_second_one_is_made() -> None:
+    server = Server(item("theirs", "ccops/them"))
+
+    assert begin(server).ident == "new"
+    assert server.items["theirs"] == item("theirs", "ccops/them")
+
+
+def test_the_own_one_is_extended_with_its_start_repeated_and_never_shortened() -> None:
+    server = Server(item("mine", "ccops/me"), item("older", "ccops/me", 1))
+
+    assert begin(server).ident == "mine"
+    assert server.posted[-1]["startsAt"] == iso(NOW - 5 * MINUTE)
+    assert begin(server, lease=MINUTE).ends_at == NOW + 15 * MINUTE
+
+
+@pytest.mark.parametrize("change", [{"isRegex": True}, {"isEqual": False}])
+def test_one_that_matches_by_a_pattern_or_by_negation_is_not_the_own_one(change: dict[str, bool]) -> None:
+    patterned = [one | change for one in exactly(LAG)]
+
+    assert begin(Server(item("mine", "ccops/me", matchers=patterned))).ident == "new"
+
+
+def test_without_is_equal_a_matcher_is_one_of_equality() -> None:
+    plain = [{key: value for key, value in one.items() if key != "isEqual"} for one in exactly(LAG)]
+
+    assert begin(Server(item("mine", "ccops/me", matchers=plain))).ident == "mine"
+
+
+def test_nobody_ends_the_silence_of_another() -> None:
+    server = Server(item("theirs", "ccops/them"))
+
+    with pytest.raises(Refused) as refusal:
+        asked(server, lambda silencer: silencer.end("theirs", "ccops/me"))
+
+    assert refusal.value.code == "SILENCE_NOT_OWN" and "--as them" in refusal.value.next_step
+    assert server.state("theirs") == {"state": "active"}
+
+
+@pytest.mark.parametrize("gone", [500, 404])
+def test_ending_one_that_is_gone_is_fine_on_old_and_new_servers(gone: int) -> None:
+    asked(Server(gone=gone), lambda silencer: silencer.end("unknown", "ccops/me"))
+
+
+def test_a_server_that_fails_to_end_one_is_not_fine() -> None:
+    broken = Server(item("mine", "ccops/me"))
+
+    def fails(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(500) if request.method == "DELETE" else broken(request)
+
+    with (
+        pytest.raises(Unreachable),
+        open_alertmanager("http://alerts:9093", transport=httpx.MockTransport(fails)) as client,
+    ):
+        Silencer(client, Clock()).end("mine", "ccops/me")
+
+
+def test_a_lease_is_more_than_nothing_and_two_hours_at_most() -> None:
+    assert check_lease(timedelta(hours=2)) == timedelta(hours=2)
+    for lease in (timedelta(0), -MINUTE, timedelta(hours=2, seconds=1)):
+        with pytest.raises(UsageError):
+            check_lease(lease)
+
+
+@pytest.mark.parametrize("pair", ["a", "a=", "=x", "a-b=x", "1a=x", "a=~cc.*", "alertname=Other"])
+def test_a_matcher_that_is_not_exact_is_refused(pair: str) -> None:
+    with pytest.raises(UsageError):
+        parse_matchers("KafkaHighConsumerLag", [pair])
+
+
+def test_a_value_may_hold_dots_equals_signs_and_blanks() -> None:
+    found = parse_matchers("A", ["consumergroup=cc.a.b.dev", "_x=a=b c"])
+
+    assert found == {"alertname": "A", "consumergroup": "cc.a.b.dev", "_x": "a=b c"}
+
+
+def test_it_says_which_alerts_it_mutes() -> None:
+    made = begin(Server())
+
+    assert made.mutes(LAG | {"severity": "warning"})
+    assert not made.mutes(LAG | {"consumergroup": "ccXaXbXdev"})

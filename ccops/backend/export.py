@@ -7,6 +7,7 @@ when a committed file is stale.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -166,7 +167,9 @@ def _without_env(value: str) -> str:
 def _setting(schema: Mapping[str, object]) -> dict[str, object]:
     kept = {name: value for name, value in schema.items() if name != "title"}
     if kept.get("secret"):
-        kept.pop("default", None)
+        default = str(kept.pop("default", ""))
+        if kept.get("when_protected"):  # enough to refuse it, and no more
+            kept["default_sha256"] = hashlib.sha256(default.encode()).hexdigest()
     return kept
 
 

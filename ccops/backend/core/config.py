@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
 _SECRET: JsonDict = {"secret": True}
+# What a protected environment asks of a value; it is part of the contract, so that a profile can be judged
+# before anything starts. `changed`: not the default. `default`: nothing but it.
+_OWN_SECRET: JsonDict = {"secret": True, "when_protected": "changed"}
+_TEST_KNOB: JsonDict = {"when_protected": "default"}
+_TIME_ZONE: JsonDict = {"format": "time-zone"}
 _SHORTEST_ADMIN_PASSWORD = 12
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -41,32 +46,42 @@ class Settings(BaseModel):
     jwt_keys: str = Field(
         "dev:insecure-development-key-of-32-bytes-or-more",
         description="kid:secret,kid:secret; the first signs, all verify",
-        json_schema_extra=_SECRET,
+        json_schema_extra=_OWN_SECRET,
     )
     webhook_secrets: str = Field(
         "insecure-development-webhook-secret",
         description="Comma list; the first signs, all verify",
-        json_schema_extra=_SECRET,
+        json_schema_extra=_OWN_SECRET,
     )
     pii_keys: str = Field(
         "dev:" + "00" * 32,
         description="kid:hex of 32 bytes; the first encrypts, all decrypt",
-        json_schema_extra=_SECRET,
+        json_schema_extra=_OWN_SECRET,
     )
-    access_ttl_s: int = Field(900, ge=1, le=86_400, description="Lifetime of an access token")
+    access_ttl_s: int = Field(
+        900, ge=1, le=86_400, description="Lifetime of an access token", json_schema_extra=_TEST_KNOB
+    )
     refresh_ttl_s: int = Field(1_209_600, ge=1, description="Lifetime of a refresh token")
     refresh_leeway_s: int = Field(5, ge=0, le=60, description="A lost answer may be retried this long")
-    argon2_profile: Literal["prod", "test"] = "prod"
+    argon2_profile: Literal["prod", "test"] = Field("prod", json_schema_extra=_TEST_KNOB)
     lockout_failures: int = Field(5, ge=1, description="Failures before an account is locked")
     lockout_window_s: int = Field(600, ge=1, description="Window of the failures and length of the lock")
     lockout_ip_failures: int = Field(
         30, ge=0, description="Failures before an address is locked; 0 = never, as behind a proxy"
     )
-    game_tz: str = Field("Asia/Seoul", description="Calendar of streaks")
+    game_tz: str = Field("Asia/Seoul", description="Calendar of streaks", json_schema_extra=_TIME_ZONE)
     game_clock_offset_s: int = Field(
-        0, ge=-315_360_000, le=315_360_000, description="Test knob: shifts the game calendar"
+        0,
+        ge=-315_360_000,
+        le=315_360_000,
+        description="Test knob: shifts the game calendar",
+        json_schema_extra=_TEST_KNOB,
     )
-    unlimited_invite_code: str = Field("", description="An invite code without a limit; empty = none")
+    unlimited_invite_code: str = Field(
+        "",
+        description="An invite code without a limit; empty = none",
+        json_schema_extra={"refused_when_protected": ["5858"]},
+    )
     signup_gold: int = Field(1_000, ge=0, description="Gold granted at signup")
     crash_betting_s: int = Field(5, ge=1, le=60, description="How long a round of crash takes bets")
     limited_hold_s: int = Field(120, ge=1, le=3_600, description="How long a limited package is held")
@@ -85,7 +100,11 @@ class Settings(BaseModel):
     )
     minimum_age: int = Field(19, ge=0, description="Years of age for adult features")
     pool_size: int = Field(16, ge=1, le=100)
-    mock_gateway: bool = Field(True, description="Answer gold-pack payments from the built-in gateway")
+    mock_gateway: bool = Field(
+        True,
+        description="Answer gold-pack payments from the built-in gateway",
+        json_schema_extra={"when_protected": "changed"},
+    )
     allow_ws_query_token: bool = Field(False, description="Take a socket's token from its address too")
     enable_legacy_games_ws: bool = Field(False, description="Answer on the old games socket")
     ws_ping_every_s: float = Field(15, gt=0, le=60, description="Pause between pings, and of heartbeats")
@@ -98,7 +117,9 @@ class Settings(BaseModel):
     realtime_hold_ms: int = Field(
         250, ge=0, le=5_000, description="How long the frames of a user above that rate are gathered"
     )
-    fault: Literal["", "ledger", "ws", "kafka"] = Field("", description="Test knob: plant a fault")
+    fault: Literal["", "ledger", "ws", "kafka"] = Field(
+        "", description="Test knob: plant a fault", json_schema_extra=_TEST_KNOB
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -144,26 +165,36 @@ class Settings(BaseModel):
     def _refuse_test_values_when_protected(self) -> Self:
         if not self.protected:
             return self
-        refused = [name for name in ("game_clock_offset_s", "fault") if getattr(self, name)]
-        fields = type(self).model_fields
-        refused += [
-            name
-            for name in ("jwt_keys", "webhook_secrets", "pii_keys", "access_ttl_s", "argon2_profile")
-            if (getattr(self, name) == fields[name].default)
-            == (name not in {"access_ttl_s", "argon2_profile"})
-        ]
-        if self.mock_gateway:
-            refused.append("mock_gateway")
-        if self.unlimited_invite_code == "5858":
-            refused.append("unlimited_invite_code")
+        refused = [name.upper() for name in type(self).model_fields if self._is_refused(name)]
         if refused:
-            names = ", ".join(name.upper() for name in refused)
-            raise ValueError(f"refused in a protected environment: {names}")
+            raise ValueError(f"refused in a protected environment: {', '.join(refused)}")
         return self
+
+    def _is_refused(self, name: str) -> bool:
+        default, rules, value = type(self).model_fields[name].default, _rules(name), getattr(self, name)
+        wanted = rules.get("when_protected")
+        return (
+            (wanted == "changed" and value == default)
+            or (wanted == "default" and value != default)
+            or value in cast(list[object], rules.get("refused_when_protected", []))
+        )
+
+    def public(self) -> dict[str, bool | int | float | str]:
+        """Return every setting that is no secret, by the name of its variable."""
+        return {
+            name.upper(): getattr(self, name)
+            for name in type(self).model_fields
+            if not _rules(name).get("secret")
+        }
 
     def topic(self, stem: str) -> str:
         """Return the topic `cc.<domain>.<purpose>` of this environment."""
         return f"cc.{stem}.{self.app_env}"
+
+
+def _rules(name: str) -> JsonDict:
+    extra = Settings.model_fields[name].json_schema_extra
+    return extra if isinstance(extra, dict) else {}
 
 
 settings = Settings.from_environ(os.environ)

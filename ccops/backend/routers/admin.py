@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
+from ccops.backend.core.config import settings
 from ccops.backend.core.deps import AdminUser, RequiredKey
 from ccops.backend.core.errors import responses
 from ccops.backend.core.responses import stored
@@ -20,6 +21,7 @@ from ccops.backend.schemas.admin import (
     Promo,
     RankChange,
     RankChanged,
+    RunningSettings,
     UserPage,
 )
 from ccops.backend.schemas.base import StorableStr
@@ -81,6 +83,12 @@ async def create_invite(body: NewInvite, actor: AdminUser) -> Invite:
 async def create_promo(body: NewPromo, actor: AdminUser) -> Promo:
     """Create a promo code."""
     return await admin.create_promo(actor, body)
+
+
+@router.get("/settings", responses=responses("UNAUTHORIZED", "TOKEN_EXPIRED", "RANK_REQUIRED"))
+async def get_settings(_: AdminUser) -> RunningSettings:
+    """Return the settings that the process which answers runs with; secrets are not among them."""
+    return RunningSettings(settings=settings.public())
 
 
 @router.get("/audit", responses=responses(*_WHO))

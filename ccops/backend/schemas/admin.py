@@ -155,6 +155,12 @@ class Promo(BaseModel):
     expires_at: datetime | None
 
 
+class RunningSettings(BaseModel):
+    """Settings of the process that answered, by the name of their variable; no secrets."""
+
+    settings: dict[str, bool | int | float | str] = Field(examples=[{"APP_ENV": "prod", "POOL_SIZE": 16}])
+
+
 class AuditRow(BaseModel):
     """What an administrator did. `hash` covers the row and the one before it (hex)."""
 

@@ -124,3 +124,10 @@ def test_an_administrator_may_be_named_anywhere_also_where_it_is_protected():
     own = {"ADMIN_SITE_ID": "operator", "ADMIN_PASSWORD": "long-enough-password"}
     assert Settings.from_environ(_SAFE | own).admin_site_id == "operator"
     assert "long-enough" not in str(Settings.model_json_schema())
+
+
+def test_what_is_public_holds_no_secret():
+    found = Settings.from_environ(_SAFE).public()
+    assert found["PROTECTED"] is True
+    assert found["ACCESS_TTL_S"] == 900
+    assert not any(secret in str(found) for secret in ("ssss", "wwww", "abab", "postgresql://"))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.backends import secrets_of
+
+SETTINGS = Path("ccops", "backend", "contract", "settings.json")
 
 
 def audit(sql, target):
@@ -25,6 +30,7 @@ def test_who_has_no_rank_gets_nowhere(account, adjust, code_of, sql):
     answers = [
         user.get("/api/admin/users"),
         user.get("/api/admin/audit"),
+        user.get("/api/admin/settings"),
         rank(user, user.id, "ADMIN"),
         adjust(user, user.id, 1_000_000),
         user.post("/api/admin/invites", {}),
@@ -56,6 +62,17 @@ def test_users_are_found_by_id_and_by_how_their_names_begin(account, admin):
         1,
         True,
     )
+
+
+def test_administrators_see_what_the_process_runs_with_and_no_secret(admin, backend):
+    answer = admin.get("/api/admin/settings")
+    found = answer.json()["settings"]
+    declared = json.loads((Path(__file__).parents[4] / SETTINGS).read_text(encoding="utf-8"))
+    assert set(found) == {name for name, one in declared.items() if not one.get("secret")}
+    assert (found["APP_ENV"], found["ARGON2_PROFILE"], found["PROTECTED"]) == ("dev", "test", False)
+    assert found["LOCKOUT_IP_FAILURES"] == 100_000
+    for secret in secrets_of(backend.load()).values():
+        assert secret not in answer.text
 
 
 def test_a_rank_holds_at_once_and_is_logged_once(account, admin, sql, events):

@@ -1,0 +1,114 @@
+"""Thresholds that can't be reached or can't be left, and ratios that one request can tip over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ccops.core.yamltree import Scalar
+from ccops.rules.check.bounds import Bounds, Recordings, bounds_of, verdict
+from ccops.rules.check.conditions import shown
+from ccops.rules.check.model import Rule
+from ccops.rules.check.source import Notes
+from ccops.rules.promql_tree import COMPARISONS, Aggregate, Binary, Call, Node, Number, Selector, walk
+
+_COUNTS = frozenset({"rate", "irate", "increase", "delta"})
+_SHARES = frozenset({"ratio", "ratio_rate", "share"})
+
+
+def judge_reach(rule: Rule, notes: Notes, recordings: Recordings) -> None:
+    """Note comparisons that are never or always true."""
+    if rule.expr is None or rule.text is None or not rule.alert:
+        return
+    for one in _conjuncts(rule.expr.root):
+        if isinstance(one, Binary) and one.op in COMPARISONS and not one.returns_bool:
+            _judge_one(one, rule, notes, recordings, rule.text)
+
+
+def _judge_one(one: Binary, rule: Rule, notes: Notes, recordings: Recordings, text: Scalar) -> None:
+    limit = bounds_of(one.right, recordings)
+    if limit.low != limit.high:
+        return
+    signal = bounds_of(one.left, recordings)
+    found = verdict(one.op, signal, limit)
+    if not found:
+        return
+    code = "RULE_NEVER_FIRES" if found == "never" else "RULE_ALWAYS_FIRES"
+    said = f"{shown(one.left)[:80]} {one.op} {limit.low:g} is {found} true"
+    reach = f"it lies between {signal.low:g} and {signal.high:g}"
+    notes.add(code, said, text, rule=rule.name.text, evidence=reach, needle=_number(one.right))
+
+
+def _number(node: Node) -> str:
+    return f"{node.value:g}" if isinstance(node, Number) else ""
+
+
+def _conjuncts(node: Node) -> Iterator[Node]:
+    """Yield the conditions that must all hold; what stands below `or` need not."""
+    if isinstance(node, Binary) and node.op == "and":
+        yield from _conjuncts(node.left)
+        yield from _conjuncts(node.right)
+    elif isinstance(node, Binary) and node.op == "unless":
+        yield from _conjuncts(node.left)
+    else:
+        yield node
+
+
+def judge_volume(rule: Rule, notes: Notes, recorded: Mapping[str, Rule]) -> None:
+    """Note a ratio of counts that is compared without a floor under the number of events it rests on."""
+    if rule.expr is None or rule.text is None or not rule.alert:
+        return
+    parts = list(_conjuncts(rule.expr.root))
+    ratios = [one for one in parts if isinstance(one, Binary) and _ratio(one.left, recorded)]
+    if not ratios or any(_is_floor(one, recorded) for one in parts):
+        return
+    said = f"{shown(ratios[0].left)[:80]} is compared, however few events it rests on"
+    why = "one failure of one request at night is 100 percent"
+    notes.add("RULE_NO_VOLUME_GUARD", said, rule.text, rule=rule.name.text, evidence=why)
+
+
+def _is_floor(node: Node, recorded: Mapping[str, Rule]) -> bool:
+    return isinstance(node, Binary) and node.op in {">", ">="} and not _ratio(node.left, recorded)
+
+
+def _ratio(node: Node, recorded: Mapping[str, Rule]) -> bool:
+    """Return whether `node` divides counts by counts, itself or in a recording it reads."""
+    for one in walk(node):
+        if isinstance(one, Binary) and one.op == "/" and _counts(one.left) and _counts(one.right):
+            return True
+        if isinstance(one, Selector) and (one.name or "") in recorded:
+            expr = recorded[one.name or ""].expr
+            if expr is not None and any(
+                isinstance(below, Binary) and below.op == "/" and _counts(below.left) and _counts(below.right)
+                for below in walk(expr.root)
+            ):
+                return True
+        elif isinstance(one, Selector) and one.name and _named_share(one.name):
+            return True
+    return False
+
+
+def _named_share(name: str) -> bool:
+    """Return whether the name of a recording says ratio (`slo:sli_error:ratio_rate5m`)."""
+    return ":" in name and any(word in name for word in _SHARES)
+
+
+def _counts(node: Node) -> bool:
+    """Return whether `node` counts events of a window: a rate of something, and no sum of durations."""
+    found = [one for one in walk(node) if isinstance(one, Call) and one.name in _COUNTS]
+    summed = any(isinstance(one, Selector) and one.name and one.name.endswith("_sum") for one in walk(node))
+    return bool(found) and not summed
+
+
+def recorded_bounds(recorded: Mapping[str, Rule]) -> dict[str, Bounds]:
+    """Return what each recording can be. A recording that reads recordings is looked at after them."""
+    found: dict[str, Bounds] = {}
+    for _ in range(2):
+        for name, rule in recorded.items():
+            if rule.expr is not None:
+                found[name] = bounds_of(rule.expr.root, found)
+    return found
+
+
+def is_counting(node: Node) -> bool:
+    """Return whether `node` only asks how many series there are."""
+    return isinstance(node, Aggregate) and node.op in {"count", "group", "count_values"}

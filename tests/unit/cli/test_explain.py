@@ -18,7 +18,20 @@ from ccops.contract.lint_routes import CODES
 
 PACKAGE = Path(__file__).resolve().parents[3] / "ccops"
 # What takes a code as its first or second argument, besides the error classes that are found below.
-TAKERS = {"Issue", "Noted", "Offence", "Clash", "Mark", "bad", "_mark", "_comment_mark", "__init__", "_at", "Fault"}
+TAKERS = {
+    "Issue",
+    "mark",
+    "Noted",
+    "Offence",
+    "Clash",
+    "Mark",
+    "bad",
+    "_mark",
+    "_comment_mark",
+    "__init__",
+    "_at",
+    "Fault",
+}
 CODE = re.compile(r"[A-Z*][A-Z0-9*]*(_[A-Z0-9*]+)*")
 
 

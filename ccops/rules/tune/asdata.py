@@ -90,7 +90,7 @@ def _episodes(one: Proposal) -> list[dict[str, object]]:
     item = chosen(one)
     if item is None or one.window is None:
         return []
-    found = []
+    found: list[dict[str, object]] = []
     for episode in item.episodes:
         span = _window(Window(one.window.at(episode.first), one.window.at(episode.last), one.window.step))
         found.append(

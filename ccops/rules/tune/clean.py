@@ -49,7 +49,7 @@ def too_little(history: History) -> str:
         )
     if not any(series.values for series in history.series):
         return "the rule's guards never held, so that it could never have fired"
-    if constant([value for series in history.series for value in series.values]):
+    if constant(history.finite()):
         return "the signal never moved"
     return ""
 

@@ -137,9 +137,9 @@ def _plain(one: History) -> dict[str, object]:
 
 
 def _series(labels: Mapping[str, str], points: Iterable[tuple[int, float]]) -> Series:
-    # A comparison with NaN is false; infinities are real, but nothing a quantile could stand on.
-    finite = sorted((at, value) for at, value in points if math.isfinite(value))
-    return Series(labels, [at for at, _ in finite], [value for _, value in finite])
+    # A comparison with NaN is false; an infinity fires as any other number does.
+    numbers = sorted((at, value) for at, value in points if not math.isnan(value))
+    return Series(labels, [at for at, _ in numbers], [value for _, value in numbers])
 
 
 def _mapping(value: object) -> Mapping[str, str]:

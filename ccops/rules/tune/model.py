@@ -4,6 +4,7 @@ window's grid of evaluations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -50,7 +51,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of the signal: its labels and its finite values, at ascending indexes."""
+    """One series of the signal: its labels and its values, NaN left out, at ascending indexes."""
 
     labels: Mapping[str, str]
     at: Sequence[int]
@@ -90,6 +91,10 @@ class History:
     def coverage(self) -> float:
         """Return the share of evaluations that were observed."""
         return len(self.present) / self.window.size
+
+    def finite(self) -> list[float]:
+        """Return all values that figures can be computed of."""
+        return [value for one in self.series for value in one.values if math.isfinite(value)]
 
     @property
     def covered_s(self) -> int:

@@ -97,7 +97,7 @@ def _thresholds(
     more: Sequence[Decimal],
 ) -> list[Decimal]:
     """Return the candidates, ascending in badness."""
-    worst = max(scale.badness(value) for series in history.series for value in series.values)
+    worst = max(map(scale.badness, history.finite()))
     found = set(scale.ladder(min(max(one.q95 for one in normal), worst), worst)) | {knob.current} | set(more)
     if floor >= worst and (beyond := scale.next_worse(floor)) is not None:
         found.add(beyond)
@@ -112,7 +112,7 @@ def _thresholds(
 
 def _stats(history: History, normal: Sequence[Baseline], scale: Scale) -> Stats:
     """Return the figures of all series together, in values; p95 .. p999 are towards the alert."""
-    values = sorted(value for series in history.series for value in series.values)
+    values = sorted(history.finite())
     median, mad = median_mad(values)
     worse = sorted(scale.badness(value) for value in values)
     kept = sorted(value for one in normal for value in one.kept)

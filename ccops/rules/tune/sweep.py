@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
@@ -60,7 +61,9 @@ def without(history: History, series: Series, excluded: Sequence[Interval]) -> t
     kept = [
         (index, value)
         for index, value in zip(series.at, series.values, strict=True)
-        if index not in low and not any(first <= index <= last for first, last in spans)
+        if math.isfinite(value)
+        and index not in low
+        and not any(first <= index <= last for first, last in spans)
     ]
     return [index for index, _ in kept], [value for _, value in kept]
 

@@ -1,0 +1,235 @@
+"""What `ccops rules tune` does with its options, and how proposals look."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccops.core.clock import SystemClock
+from ccops.core.errors import ExitCode, Refused, UsageError
+from ccops.core.output import Issue, Report
+from ccops.core.profile import Profile
+from ccops.profiles.check import order_issues
+from ccops.rules.tune.asdata import as_data, chosen, significant
+from ccops.rules.tune.fetch import as_json
+from ccops.rules.tune.intervals import load_intervals
+from ccops.rules.tune.model import Candidate, Proposal, Verdict
+from ccops.rules.tune.propose import Wishes
+from ccops.rules.tune.run import TuneCall, Tuned, tune
+from ccops.rules.tune.write import Written, check_allowed, check_moves, write
+from ccops.rules.values import BadValue, canonical, parse_duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MOST_DAYS = 366
+_CODES = {Verdict.INSUFFICIENT: "TUNE_TOO_LITTLE", Verdict.NOT_TUNABLE: "TUNE_NOT_TUNABLE"}
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """The options of one call, as they were given."""
+
+    rules: tuple[str, ...] = ()
+    every: bool = False
+    prom: str = ""
+    since: str = "14d"
+    step: str = "auto"
+    pages: float | None = None
+    keep: Path | None = None
+    exclude: Path | None = None
+    exclude_silences: bool = False
+    guard: float = 1.2
+    from_json: Path | None = None
+    save: Path | None = None
+    write: bool = False
+    force: bool = False
+    confirm: str = ""
+    reason: str = ""
+
+
+def tune_report(profile: Profile, options: TuneOptions) -> Report:
+    """Return what history says, after writing what was asked to be written."""
+    begun, now = time.monotonic(), SystemClock().now()
+    tuned = tune(profile, _call(options), now)
+    if options.save is not None:
+        options.save.write_text(as_json(tuned.histories), encoding="utf-8")
+    written = _written(profile, tuned.proposals, options, now)
+    named = bool(options.rules)
+    issues = [issue for one in tuned.proposals if (issue := _issue(one, named)) is not None]
+    return Report(
+        "ccops.rules.tune/v1",
+        {"proposals": [as_data(one) for one in tuned.proposals], "diff": _diff(written)},
+        ExitCode.NEGATIVE if issues else ExitCode.OK,
+        env=profile.env,
+        issues=tuple(issues),
+        started_at=now,
+        duration_ms=round((time.monotonic() - begun) * 1000),
+        text=lambda console: _print(console, tuned, written),
+        markdown=_markdown(tuned.proposals, written),
+    )
+
+
+def _call(options: TuneOptions) -> TuneCall:
+    if bool(options.rules) == options.every:
+        raise UsageError(
+            "USAGE",
+            "say which rules: --rule NAME or --all",
+            evidence="both were given" if options.every else "neither was given",
+            next_step="ccops rules tune --all",
+        )
+    return TuneCall(
+        rules=options.rules,
+        url=options.prom,
+        since_s=_seconds("--since", options.since, _MOST_DAYS * 86_400),
+        step=0 if options.step == "auto" else _seconds("--step", options.step, 3600),
+        from_json=options.from_json,
+        exclude_silences=options.exclude_silences,
+        wishes=Wishes(
+            options.pages,
+            options.guard,
+            load_intervals(options.keep) if options.keep else (),
+            load_intervals(options.exclude) if options.exclude else (),
+        ),
+    )
+
+
+def _seconds(option: str, text: str, most: int) -> int:
+    try:
+        found = parse_duration(text)
+    except BadValue as error:
+        raise UsageError("USAGE", f"{option}: {error}", next_step=f"{option} {_example(option)}") from None
+    if not 1 <= found <= most or found != found.to_integral_value():
+        raise UsageError(
+            "USAGE",
+            f"{option} {text} is out of range",
+            evidence=f"from 1s to {most // 86_400 or most / 3600:g}{'d' if most >= 86_400 else 'h'}",
+            next_step=f"{option} {_example(option)}",
+        )
+    return int(found)
+
+
+def _example(option: str) -> str:
+    return "14d" if option == "--since" else "30s"
+
+
+def _written(
+    profile: Profile, proposals: Sequence[Proposal], options: TuneOptions, now: datetime
+) -> Written | None:
+    moving = [one for one in proposals if one.moves]
+    if not options.write or not moving:
+        return None
+    check_allowed(profile, moving, options.confirm, options.reason)
+    check_moves(moving, force=options.force)
+    return write(profile, moving, now, reason=options.reason, recheck=_recheck)
+
+
+def _recheck(changed: Profile) -> None:
+    """Refuse what would break the order of thresholds from dev to prod."""
+    if broken := order_issues(changed.project, changed):
+        raise Refused(
+            "TUNE_BREAKS_ORDER",
+            f"the new value would break the order of the environments {len(broken)} time(s)",
+            evidence="\n".join(f"{one.where}: {one.message}" for one in broken),
+            next_step="tune the other environment first, or mend `order` in thresholds.yml",
+        )
+
+
+def _issue(one: Proposal, named: bool) -> Issue | None:
+    if one.verdict is Verdict.NOT_TUNABLE and not named:
+        return None
+    if one.verdict in _CODES:
+        said = "has too little to go by" if one.verdict is Verdict.INSUFFICIENT else "can't be tuned"
+        return Issue(_CODES[one.verdict], f"{one.rule} {said}: {one.reason}", severity="warning")
+    if one.reason:
+        return Issue("TUNE_NO_PLATEAU", f"{one.rule}: {one.reason}", severity="warning")
+    return None
+
+
+def _print(console: Console, tuned: Tuned, written: Written | None) -> None:
+    width = max((len(one.rule) for one in tuned.proposals), default=0)
+    for one in tuned.proposals:
+        console.print(f"{one.rule:<{width}}  {_headline(one)}".rstrip(), markup=False)
+        if len(tuned.proposals) == 1 or one.moves:
+            for line in _details(one):
+                console.print(f"  {line}", markup=False)
+    if written is not None:
+        console.print(_diff(written), markup=False)
+
+
+def _headline(one: Proposal) -> str:
+    if one.verdict is Verdict.NOT_TUNABLE:
+        return f"not tunable: {one.reason}"
+    if one.current is None or one.proposed is None:
+        return f"{one.var}  insufficient: {one.reason}"
+    if not one.moves:
+        return f"{one.var}  keep {canonical(one.current)}{_safe(one)}"
+    return f"{one.var}  {one.verdict.value} {canonical(one.current)} -> {canonical(one.proposed)}{_safe(one)}"
+
+
+def _safe(one: Proposal) -> str:
+    if one.plateau is None:
+        return f": {one.reason}" if one.reason else ""
+    low, high = map(canonical, one.plateau)
+    return f"  (safe between {low} and {high})" if low != high else f"  (only {low})"
+
+
+def _details(one: Proposal) -> list[str]:
+    if one.stats is None or one.window is None:
+        return [f"note: {text}" for text in one.warnings]
+    days = (one.window.end - one.window.start) / 86_400
+    stats = one.stats
+    lines = [
+        f"{days:.1f} days at {one.window.step} s, {100 * one.coverage:.0f} % observed, "
+        f"{stats.samples} samples, {stats.trimmed} trimmed",
+        f"median {significant(stats.median):g}, MAD {significant(stats.mad):.3g}, p99 {stats.p99:.4g}, "
+        f"p99.9 {stats.p999:.4g}, most {stats.max:.4g}; noise reaches {one.floor:.4g}",
+        "",
+        f"{'threshold':>10} {'fires':>6} {'a week':>7} {'minutes':>8}",
+    ]
+    lines += [_row(one, item) for item in one.candidates]
+    return ["", *[line.rstrip() for line in lines], "", *[f"note: {text}" for text in one.warnings]]
+
+
+def _row(one: Proposal, item: Candidate) -> str:
+    marks = {one.proposed: "proposed", one.current: "now"}.get(item.threshold, "")
+    missed = f"misses {', '.join(item.missed)}" if item.missed else ""
+    figures = f"{item.fires:>6} {item.per_week:>7.1f} {item.firing_minutes:>8.1f}"
+    return f"{canonical(item.threshold):>10} {figures}  {'  '.join(filter(None, (marks, missed)))}"
+
+
+def _diff(written: Written | None) -> str:
+    if written is None:
+        return ""
+    return "".join(
+        difflib.unified_diff(
+            written.before.splitlines(keepends=True),
+            written.after.splitlines(keepends=True),
+            written.label,
+            written.label,
+            n=1,
+        )
+    )
+
+
+def _markdown(proposals: Sequence[Proposal], written: Written | None) -> str:
+    lines = [
+        "## Thresholds against history",
+        "",
+        "| Alert | Variable | Now | Proposed | Verdict | Plateau | Fires a week |",
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for one in proposals:
+        values = [canonical(value) if value is not None else "" for value in (one.current, one.proposed)]
+        plateau = " to ".join(map(canonical, one.plateau)) if one.plateau else one.reason
+        item = chosen(one)
+        week = f"{item.per_week:.1f}" if item else ""
+        lines.append(f"| {' | '.join((one.rule, one.var, *values, one.verdict.value, plateau, week))} |")
+    if written is not None:
+        lines += ["", "```diff", _diff(written).rstrip(), "```"]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,148 @@
+"""Tune one rule or all of them: from the rule set and a server (or a file) to proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from ccops.clients.alertmanager import open_alertmanager
+from ccops.core.errors import Unreachable, UsageError
+from ccops.core.profile import Profile
+from ccops.rules.flat import FlatRule, flatten
+from ccops.rules.project import RuleSet, rule_set, templates_of
+from ccops.rules.server import KEY, loaded_groups, open_server
+from ccops.rules.tune.fetch import fetch, load_history
+from ccops.rules.tune.model import History, Interval, Proposal, Verdict, Window
+from ccops.rules.tune.propose import Wishes, propose
+from ccops.rules.tune.silences import silence_history
+from ccops.rules.tune.target import NotTunable, Target, target_of
+
+SHORTEST_STEP_S = 15
+# What Prometheus does when neither a group nor its configuration says otherwise.
+_SERVER_DEFAULT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class TuneCall:
+    """What is to be tuned, from where, over how long. No `rules`: all; `step` 0: the group's interval."""
+
+    rules: tuple[str, ...] = ()
+    url: str = ""
+    since_s: int = 14 * 86_400
+    step: int = 0
+    from_json: Path | None = None
+    exclude_silences: bool = False
+    alertmanager: str = ""
+    wishes: Wishes = field(default_factory=Wishes)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The proposals, in the order of the rules, and the histories that they rest on."""
+
+    proposals: tuple[Proposal, ...]
+    histories: Mapping[str, History]
+    rules: RuleSet
+
+
+def tune(profile: Profile, call: TuneCall, now: datetime) -> Tuned:
+    """Return what history says about the thresholds of `profile`.
+
+    Raises UsageError for an unknown rule, Unreachable when the server does not answer.
+    """
+    rules = rule_set(profile)
+    flat = flatten((file.name, file.text) for file in rules.rendered.files)
+    wanted = _wanted(flat, call.rules)
+    judged = [_judged(rule, rules, profile) for rule in wanted]
+    targets = [one for one in judged if isinstance(one, Target)]
+    wishes = _with_silences(profile, call) if targets else call.wishes
+    histories = list(_histories(profile, call, targets, now))
+    waiting = iter(histories)
+    proposals = tuple(
+        propose(next(waiting), one.knob, one.condition, wishes) if isinstance(one, Target) else one
+        for one in judged
+    )
+    by_name = {one.rule.name: history for one, history in zip(targets, histories, strict=True)}
+    return Tuned(proposals, by_name, rules)
+
+
+def _wanted(flat: Sequence[FlatRule], names: Sequence[str]) -> list[FlatRule]:
+    alerts = [rule for rule in flat if rule.alerting]
+    if not names:
+        return alerts
+    if unknown := [name for name in names if name not in {rule.name for rule in alerts}]:
+        import difflib
+
+        known = sorted(rule.name for rule in alerts)
+        near = [f"did you mean {one}?" for one in difflib.get_close_matches(unknown[0], known, n=1)]
+        raise UsageError(
+            "RULE_UNKNOWN",
+            f"there is no alert {', '.join(unknown)}",
+            evidence="\n".join(near) or f"known: {', '.join(known)}",
+            next_step="ccops rules tune --all",
+        )
+    return [rule for rule in alerts if rule.name in names]
+
+
+def _judged(rule: FlatRule, rules: RuleSet, profile: Profile) -> Target | Proposal:
+    try:
+        return target_of(rule, rules.resolved, templates_of(profile.project))
+    except NotTunable as error:
+        return Proposal(rule.name, profile.env, Verdict.NOT_TUNABLE, reason=str(error))
+
+
+def _histories(
+    profile: Profile, call: TuneCall, targets: Sequence[Target], now: datetime
+) -> Iterator[History]:
+    if call.from_json is not None:
+        for one in targets:
+            yield load_history(call.from_json, one.rule.name)
+        return
+    if not targets:
+        return
+    with open_server(_url(profile, call), timeout=10.0) as client:
+        loaded = {group.name: group.interval_s for group in loaded_groups(client)}
+        for one in targets:
+            interval = one.rule.interval_s or loaded.get(one.rule.group, _SERVER_DEFAULT_S)
+            step = call.step or max(SHORTEST_STEP_S, round(interval))
+            yield fetch(client, one, window_of(now, call.since_s, step))
+
+
+def window_of(now: datetime, since_s: int, step: int) -> Window:
+    """Return the window that ends at the last whole step before `now`."""
+    end = int(now.timestamp()) // step * step
+    return Window(end - since_s // step * step + step, end, step)
+
+
+def _with_silences(profile: Profile, call: TuneCall) -> Wishes:
+    if not call.exclude_silences:
+        return call.wishes
+    url = call.alertmanager or profile.get("CCOPS_ALERTMANAGER_URL")
+    if not url:
+        raise _nowhere("CCOPS_ALERTMANAGER_URL", profile, "ALERTMANAGER")
+    found: tuple[Interval, ...]
+    with open_alertmanager(url) as client:
+        found = silence_history(client)
+    wishes = call.wishes
+    return Wishes(
+        wishes.budget, wishes.guard, wishes.incidents, (*wishes.excluded, *found), wishes.thresholds
+    )
+
+
+def _url(profile: Profile, call: TuneCall) -> str:
+    if url := call.url or profile.get(KEY):
+        return url
+    raise _nowhere(KEY, profile, "PROMETHEUS")
+
+
+def _nowhere(key: str, profile: Profile, system: str) -> Unreachable:
+    return Unreachable(
+        "STACK_DOWN",
+        f"there is no address for {system.lower()} of {profile.env}",
+        evidence=f"{key} is set neither in env/{profile.env}.env nor by a living stack",
+        next_step=f"--prom URL, or set {key} in env/{profile.env}.env"
+        if system == "PROMETHEUS"
+        else f"set {key} in env/{profile.env}.env",
+    )

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kafka": ("ccops.cli.kafka", "See how far consumers are behind, and move them safely."),
     "monitor": ("ccops.cli.monitor", "Prove that metrics, rules and dashboards agree."),
     "metrics": ("ccops.cli.metrics", "Prove that what must be measured is measured."),
+    "env": ("ccops.cli.env", "Check, compare and show the profiles env/NAME.env."),
     "rules": ("ccops.cli.rules", "Turn thresholds into alert rules that provably fire."),
     "alerts": ("ccops.cli.alerts", "See what rings, and silence it for a while, in your name."),
     "gate": ("ccops.cli.gate", "Run every check of a stage: one table, one exit code, evidence."),

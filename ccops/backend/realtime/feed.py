@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from ccops.backend.realtime import codes
@@ -19,7 +18,7 @@ class Feed:
     epoch: str | None = None
     run: str = ""
     last: int = 0
-    recent: OrderedDict[int, str] = field(default_factory=OrderedDict)
+    recent: dict[int, str] = field(default_factory=dict)
     connections: list[Connection] = field(default_factory=list)
 
     def begin(self, epoch: str, last: int, run: str = "") -> None:
@@ -32,7 +31,7 @@ class Feed:
         self.last = frame.seq
         self.recent[frame.seq] = frame.event_id
         if len(self.recent) > _REMEMBERED:
-            self.recent.popitem(last=False)
+            del self.recent[next(iter(self.recent))]
         for connection in self.connections:
             connection.offer(frame)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +10,15 @@ import orjson
 
 from ccops.backend.core.clock import iso, now
 
+_FINAL_TEXT = 0x81
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A numbered event frame; `text` is what is sent, byte for byte as the relay published it."""
+    """A numbered event frame; `text` is what is sent, byte for byte as the relay published it.
+
+    `wire` is the same as a WebSocket frame: a server's are not masked, so one serves all sockets.
+    """
 
     user_id: int
     seq: int
@@ -21,6 +27,7 @@ class Frame:
     event_id: str
     timestamp: str
     text: str
+    wire: bytes
 
     @property
     def replayed(self) -> str:
@@ -44,7 +51,18 @@ def parse(text: str) -> Frame:
         str(body["event_id"]),
         str(body["timestamp"]),
         text,
+        wire(text),
     )
+
+
+def wire(text: str) -> bytes:
+    """Return a text message as the server's WebSocket frame (RFC 6455, 5.2): final, not masked, as it is."""
+    body = text.encode()
+    if len(body) < 126:
+        return struct.pack("!BB", _FINAL_TEXT, len(body)) + body
+    if len(body) < 1 << 16:
+        return struct.pack("!BBH", _FINAL_TEXT, 126, len(body)) + body
+    return struct.pack("!BBQ", _FINAL_TEXT, 127, len(body)) + body
 
 
 def control(kind: str, user_id: int, data: object) -> str:

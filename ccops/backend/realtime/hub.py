@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import orjson
@@ -33,6 +35,8 @@ from ccops.backend.utils.tasks import cancel
 log = logging.getLogger("ccops.backend.realtime")
 
 _RESUBSCRIBE_S = 0.2
+_LEAVE_S = 2.0
+_TURN_FRAMES = 16
 _CONTROL = '{"control"'
 _STORES = (RedisError, OSError, TimeoutError, ApiError)
 
@@ -45,6 +49,9 @@ class Hub:
         self._feeds: dict[int, Feed] = {}
         self._connections: dict[str, Connection] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._watching: dict[object, tuple[str, Callable[[], object]]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._passed = 0
 
     def start(self) -> None:
         """Subscribe; keep the subscription and the positions right until `stop`."""
@@ -56,22 +63,34 @@ class Hub:
         """Close every socket with 1012 and unsubscribe."""
         for feed in self._feeds.values():
             feed.restart()
-        await cancel(self._tasks)
+        await asyncio.sleep(0)
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=_LEAVE_S)
+        await cancel([*self._tasks, *self._leaving])
 
     def attach(self, connection: Connection) -> None:
         """Take a socket in: from now on it is told of frames, and ended with its session."""
         self._feeds.setdefault(connection.user_id, Feed()).connections.append(connection)
         self._connections[connection.id] = connection
+        connection.on_end = self._detach
         metrics.ws_active.inc()
 
-    def detach(self, connection: Connection) -> None:
-        """Forget a socket."""
+    def _detach(self, connection: Connection) -> None:
         feed = self._feeds[connection.user_id]
         feed.connections.remove(connection)
         if not feed.connections:
             del self._feeds[connection.user_id]
         del self._connections[connection.id]
         metrics.ws_active.dec()
+        leaving = asyncio.create_task(self.register.leave(connection))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    def watch(self, family: str, end: Callable[[], object]) -> Callable[[], object]:
+        """Have `end` called when the session is closed, as its sockets are; return what stops watching."""
+        key = object()
+        self._watching[key] = (family, end)
+        return partial(self._watching.pop, key, None)
 
     def joined(self, connection: Connection, epoch: str, seq: int, run: str = "") -> None:
         """Take the numbering that a socket joined at; sockets of another epoch are out of date."""
@@ -133,10 +152,14 @@ class Hub:
         for connection in self._connections.values():
             if connection.family in families:
                 connection.end(codes.TOKEN, "the session was closed")
+        for family, end in list(self._watching.values()):
+            if family in families:
+                end()
 
     async def _check_sessions(self) -> None:
         """End the sockets of sessions that PostgreSQL knows as closed: messages get lost, rows do not."""
         families = {one.family for one in self._connections.values()}
+        families |= {family for family, _ in self._watching.values()}
         if families:
             async with db.connection() as conn:
                 self._end_sessions(await repository.closed_sessions(conn, families))
@@ -158,7 +181,7 @@ class Hub:
             if feed.recent.get(frame.seq, frame.event_id) != frame.event_id:
                 await self._lost(frame.user_id, feed)
         elif frame.seq == feed.last + 1:
-            await _pass_on(feed, frame)
+            await self._pass_on(feed, frame)
         else:
             await self._catch_up(frame.user_id, feed)
 
@@ -190,7 +213,7 @@ class Hub:
                 feed.restart()
                 return
             if frame.seq == feed.last + 1:
-                await _pass_on(feed, frame)
+                await self._pass_on(feed, frame)
 
     async def _lost(self, user_id: int, feed: Feed) -> None:
         """A number came twice with different events, or is gone: Redis forgot a part of the stream."""
@@ -199,11 +222,12 @@ class Hub:
         await redis.eval(scripts.ROTATE, len(keys), *keys, secrets.token_hex(8), feed.epoch or "")
         feed.restart()
 
-
-async def _pass_on(feed: Feed, frame: Frame) -> None:
-    """Pass on, then let the writers run: a burst longer than a queue is no sign of a slow reader."""
-    feed.pass_on(frame)
-    await asyncio.sleep(0)
+    async def _pass_on(self, feed: Feed, frame: Frame) -> None:
+        """Pass on; in a burst let the loop write, read and serve others every few frames."""
+        feed.pass_on(frame)
+        self._passed += 1
+        if self._passed % _TURN_FRAMES == 0:
+            await asyncio.sleep(0)
 
 
 async def read_stream(user_id: int, first: int, last: int | None = None) -> list[Frame]:

@@ -1,14 +1,24 @@
-"""uvicorn's WebSocket protocol with our close codes: no pong, a flood of frames, a message of any size."""
+"""uvicorn's WebSocket protocol with our close codes, and a way to keep a socket without a task.
+
+ASGI serves a socket by a coroutine that lives as long as the socket: through the framework's layers that is
+half of what a silent socket costs. So an application may have an accepted socket adopted: from then on the
+messages and the end are calls, frames go to the transport at once, and the application returns.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from typing import Protocol, cast
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from ccops.backend import metrics
@@ -18,10 +28,56 @@ from ccops.backend.realtime.inbox import MESSAGE_BYTES, Rate
 
 PING_EVERY_S = settings.ws_ping_every_s
 PONG_WITHIN_S = settings.ws_pong_within_s
+# The ASGI extension under which an application finds the socket that it may have adopted.
+EXTENSION = "ccops.socket"
 # Frames of any kind: also pings, and pieces of a message that never ends, cost work and memory.
 FRAMES_A_SECOND = 200
 _FLUSH_S = 2.0
 _LISTEN_ON_S = 1.0
+
+
+class Owner(Protocol):
+    """Who adopted a socket."""
+
+    def received(self, raw: bytes) -> None:
+        """Take a message of the client."""
+
+    def writable(self) -> None:
+        """Go on writing: what waited for the client has been sent."""
+
+    def lost(self) -> None:
+        """Take note that nothing reaches the client any more. May be called more than once."""
+
+
+class _Ending:
+    """In the place of uvicorn's queue: every event that it still puts there is an end."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    def put_nowait(self, _: ASGIReceiveEvent) -> None:
+        self._owner.lost()
+
+
+class _Kept:
+    """In the place of the timer that closes: without one, uvicorn closes when the application returns."""
+
+    def cancel(self) -> None:
+        pass
+
+
+class _Open(asyncio.Event):
+    """In the place of an event that each socket has: nobody waits for it any more."""
+
+    def clear(self) -> None:
+        pass
+
+
+_KEPT = cast(asyncio.TimerHandle, _Kept())
+_OPEN = _Open()
+_OPEN.set()
 
 
 class _Peer(ServerProtocol):
@@ -42,7 +98,55 @@ class SyncProtocol(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state)
         logger = logging.getLogger("uvicorn.error")
         self.conn = _Peer(max_size=config.ws_max_size, logger=logger)
+        self.congested = False
+        self._owner: Owner | None = None
         self._frames = Rate(FRAMES_A_SECOND)
+
+    def adopt(self, owner: Owner) -> None:
+        """Serve this accepted socket for `owner` from now on; what came in already is handed on."""
+        waiting, self._owner = self.queue, owner
+        self.queue = cast(asyncio.Queue[ASGIReceiveEvent], _Ending(owner))
+        self.writable, self.close_timer = _OPEN, _KEPT
+        while not waiting.empty():
+            event = waiting.get_nowait()
+            if event["type"] == "websocket.disconnect":
+                owner.lost()
+            elif event["type"] == "websocket.receive":
+                text = event.get("text")
+                owner.received(text.encode() if text is not None else event.get("bytes") or b"")
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def push(self, data: bytes) -> None:
+        """Write whole frames as they are; what does not go out at once waits in the transport."""
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def finish(self, code: int, reason: str) -> None:
+        """Send the close frame. It does not wait for a peer that stopped reading."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        with contextlib.suppress(InvalidState):  # the peer has sent its own
+            self.conn.send_close(code, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        if self.congested:
+            self.loop.call_later(_FLUSH_S, self.transport.abort)
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """Note that the client does not take what is written."""
+        self.congested = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.congested = False
+        super().resume_writing()
+        if self._owner is not None:
+            self._owner.writable()
 
     def keepalive_timeout(self) -> None:
         """Close a socket that sent no pong in time (25 s: a ping each 15 s, answered within 10 s)."""
@@ -57,6 +161,12 @@ class SyncProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(_FLUSH_S, self.transport.abort)
         self.transport.close()
 
+    def handle_connect(self, event: Request) -> None:
+        """Take a handshake; the application is told what may be adopted."""
+        super().handle_connect(event)
+        if not self.close_sent:
+            cast(dict[str, object], self.scope["extensions"])[EXTENSION] = self
+
     def handle_ping(self) -> None:
         """Answer a ping."""
         super().handle_ping()
@@ -66,6 +176,23 @@ class SyncProtocol(WebSocketsSansIOProtocol):
         """Take a piece of a message."""
         super().handle_cont(event)
         self._count()
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a whole message to the owner; text must be UTF-8."""
+        if self._owner is None:
+            super().send_receive_event_to_app()
+            return
+        message, self.frames = b"".join(self.frames), []
+        if self.close_sent:
+            return
+        if self.curr_msg_data_type == "text":
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                self.conn.send_close(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+                return
+        self._owner.received(message)
 
     def handle_parser_exception(self) -> None:
         """End after a breach of the protocol, but read on a moment: a reset would destroy the close frame."""
@@ -85,6 +212,12 @@ class SyncProtocol(WebSocketsSansIOProtocol):
             self.writable.set()
             self.loop.call_later(_FLUSH_S, self.transport.abort)
         await super().send(message)
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Forget the handshake of an adopted socket: names, tokens and headers are not asked for again."""
+        super().on_task_complete(task)
+        if self._owner is not None:
+            del self.scope, self.request, self.response
 
     def _count(self) -> None:
         if self._frames.exceeded() and not self.close_sent:

@@ -36,10 +36,9 @@ class Register:
         connection.entered = True
 
     async def leave(self, connection: Connection) -> None:
-        """Take a socket out."""
-        if connection.entered:
-            async with best_effort("leaving the register of sockets"):
-                await redis.zrem(scripts.sockets_key(connection.user_id), self._member(connection))
+        """Take a socket out, also one that ended while it was entered: nobody knows how far that came."""
+        async with best_effort("leaving the register of sockets"):
+            await redis.zrem(scripts.sockets_key(connection.user_id), self._member(connection))
 
     async def keep_alive(self) -> None:
         """Say that this process lives, until cancelled."""

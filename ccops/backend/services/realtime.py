@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from fastapi import WebSocket
 from redis.exceptions import RedisError
-from starlette.websockets import WebSocketDisconnect
 
 from ccops.backend import metrics
 from ccops.backend.core.clock import day_before, game_day
@@ -24,7 +22,7 @@ from ccops.backend.realtime import codes, scripts
 from ccops.backend.realtime.connection import Connection
 from ccops.backend.realtime.frames import Frame, control
 from ccops.backend.realtime.hub import hub, read_stream
-from ccops.backend.realtime.protocol import PING_EVERY_S
+from ccops.backend.realtime.protocol import EXTENSION, PING_EVERY_S, SyncProtocol
 from ccops.backend.repositories import realtime as repository
 from ccops.backend.utils.redis import redis
 
@@ -53,7 +51,7 @@ class Standing:
 
 
 async def serve(socket: WebSocket) -> None:
-    """Serve one socket from the handshake to its end."""
+    """Open one socket; once it is live it needs nobody here, and this returns."""
     offered = cast(list[str], socket.scope.get("subprotocols", []))
     await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
     try:
@@ -63,38 +61,35 @@ async def serve(socket: WebSocket) -> None:
         metrics.ws_closed.labels(str(codes.TOKEN)).inc()
         await socket.close(codes.TOKEN, error.code)
         return
-    connection = Connection(socket, claims.user_id, claims.family)
+    transport = cast(SyncProtocol, socket.scope["extensions"][EXTENSION])
+    connection = Connection(transport, claims.user_id, claims.family, expires_at=claims.expires_at)
     hub.attach(connection)
-    expiry = asyncio.get_running_loop().call_later(
-        claims.expires_at - time.time(), connection.end, codes.TOKEN, "TOKEN_EXPIRED"
-    )
-    work = (connection.read(), _writing(connection, _resume(socket.query_params)))
-    tasks = [asyncio.create_task(_until_end(connection, part)) for part in work]
+    transport.adopt(connection)
+    if connection.ended is not None:
+        return
+    opening = asyncio.create_task(_until_end(connection, _open(connection, _resume(socket.query_params))))
+    connection.opening = opening
     try:
-        code, reason = await connection.ended
+        await asyncio.wait({opening})
     finally:
-        expiry.cancel()
-        hub.detach(connection)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    await connection.close(code, reason)
-    await hub.register.leave(connection)
+        connection.opening = None
+        if not opening.done():  # the server ends us
+            opening.cancel()
+            connection.end(codes.RESTART, "the process stops; reconnect")
 
 
-async def _writing(connection: Connection, resume: Resume | None) -> None:
+async def _open(connection: Connection, resume: Resume | None) -> None:
     # The socket is attached by now: a session that ends after this look is told to the hub.
     async with db.connection() as conn:
         if await repository.closed_sessions(conn, [connection.family]):
             connection.end(codes.TOKEN, "UNAUTHORIZED")
             return
     await hub.register.enter(connection)
-    if await _greet(connection, resume):
-        await connection.write()
+    await _greet(connection, resume)
 
 
-async def _greet(connection: Connection, resume: Resume | None) -> bool:
-    """Send everything up to the live frames; return whether the user is still there."""
+async def _greet(connection: Connection, resume: Resume | None) -> None:
+    """Send everything up to the live frames, if the user is still there."""
     user_id = connection.user_id
     standing = await _join(user_id, resume)
     hub.joined(connection, standing.epoch, standing.seq, standing.run)
@@ -102,7 +97,7 @@ async def _greet(connection: Connection, resume: Resume | None) -> bool:
         state = await repository.initial_state(conn, user_id, before=day_before(game_day()))
     if state is None:
         connection.end(codes.TOKEN, "UNAUTHORIZED")
-        return False
+        return
     recovered, missed = standing.missed is not None, standing.missed or []
     if resume is not None:
         metrics.realtime_recovery.labels("recovered" if recovered else "snapshot").inc()
@@ -125,7 +120,6 @@ async def _greet(connection: Connection, resume: Resume | None) -> bool:
     }
     await connection.send(control("backfill_complete", user_id, done))
     await connection.go_live(standing.epoch, standing.seq)
-    return True
 
 
 async def _join(user_id: int, resume: Resume | None) -> Standing:
@@ -154,8 +148,6 @@ def recoverable(resume: Resume, *, epoch: str, top: int, oldest: int | None) -> 
 async def _until_end(connection: Connection, work: Coroutine[object, object, None]) -> None:
     try:
         await work
-    except (WebSocketDisconnect, RuntimeError):
-        connection.end(None)
     except (RedisError, OSError, TimeoutError, ApiError) as error:
         log.warning("realtime socket: a store does not answer (%s)", type(error).__name__)
         connection.end(codes.TRY_LATER, "a store does not answer")

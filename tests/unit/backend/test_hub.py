@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import cast
 
 import orjson
 import pytest
-from fastapi import WebSocket
 
 from ccops.backend.realtime import codes
 from ccops.backend.realtime.connection import QUEUE_FRAMES, Connection
@@ -18,14 +16,19 @@ USER = 7
 
 
 class Socket:
-    """Keeps what was sent."""
+    """Keeps what was sent; while it is congested nobody may send."""
 
     def __init__(self) -> None:
         self.sent: list[int] = []
+        self.closed: int | None = None
+        self.congested = False
 
-    async def send_text(self, text: str) -> None:
-        self.sent.append(orjson.loads(text)["seq"])
-        await asyncio.sleep(0)
+    def push(self, data: bytes) -> None:
+        assert not self.congested
+        self.sent.append(orjson.loads(data[data.index(b"{") :])["seq"])
+
+    def finish(self, code: int, reason: str) -> None:
+        self.closed = code
 
 
 class Peer:
@@ -33,7 +36,7 @@ class Peer:
 
     def __init__(self, hub: Hub, family: str = "") -> None:
         self.socket = Socket()
-        self.connection = Connection(cast(WebSocket, self.socket), USER, family)
+        self.connection = Connection(self.socket, USER, family)
         hub.attach(self.connection)
         self.hub = hub
 
@@ -41,16 +44,21 @@ class Peer:
         self.hub.joined(self.connection, epoch, seq)
         await self.connection.go_live(epoch, seq)
 
-    async def drain(self) -> list[int]:
-        writer = asyncio.create_task(self.connection.write())
-        await asyncio.sleep(0.01)
-        writer.cancel()
-        await asyncio.gather(writer, return_exceptions=True)
+    def stall(self) -> None:
+        """Stop reading, as the transport would tell."""
+        self.socket.congested = True
+
+    def drain(self) -> list[int]:
+        """Read everything."""
+        self.socket.congested = False
+        self.connection.writable()
         return self.socket.sent
 
     @property
     def code(self) -> int | None:
-        return self.connection.ended.result()[0] if self.connection.ended.done() else 0
+        ended = self.connection.ended
+        assert self.socket.closed == (ended[0] if ended else None)
+        return ended[0] if ended else 0
 
 
 def text(seq: int, epoch: str = "e", event: str = "") -> str:
@@ -77,7 +85,7 @@ async def test_frames_offered_during_the_greeting_follow_it_once(hub: Hub) -> No
         await hub._dispatch(text(seq))
     await peer.live(5)  # the snapshot held 4 and 5 already
     await hub._dispatch(text(7))
-    assert await peer.drain() == [6, 7]
+    assert peer.drain() == [6, 7]
 
 
 @scenario
@@ -86,7 +94,7 @@ async def test_a_repeated_frame_is_passed_on_once(hub: Hub) -> None:
     await peer.live(0)
     for seq in (1, 2, 2, 1, 3):
         await hub._dispatch(text(seq))
-    assert await peer.drain() == [1, 2, 3]
+    assert peer.drain() == [1, 2, 3]
 
 
 @scenario
@@ -94,7 +102,7 @@ async def test_another_epoch_ends_the_sockets(hub: Hub) -> None:
     peer = Peer(hub)
     await peer.live(3)
     await hub._dispatch(text(1, epoch="other"))
-    assert (peer.code, await peer.drain()) == (codes.RESTART, [])
+    assert (peer.code, peer.drain()) == (codes.RESTART, [])
 
 
 @scenario
@@ -110,10 +118,53 @@ async def test_a_full_queue_ends_the_socket_and_no_other(hub: Hub) -> None:
     slow, quick = Peer(hub), Peer(hub)
     await slow.live(0)
     await quick.live(0)
-    for seq in range(1, QUEUE_FRAMES + 2):
+    slow.stall()
+    for seq in range(1, QUEUE_FRAMES + 1):
         await hub._dispatch(text(seq))
-        await quick.drain() if seq % 50 == 0 else None
+    assert (slow.code, slow.socket.sent) == (0, [])
+    await hub._dispatch(text(QUEUE_FRAMES + 1))
     assert (slow.code, quick.code) == (codes.SLOW, 0)
+    assert quick.socket.sent == list(range(1, QUEUE_FRAMES + 2))
+
+
+@scenario
+async def test_a_slow_reader_gets_what_waited_in_order_and_once(hub: Hub) -> None:
+    peer = Peer(hub)
+    await peer.live(0)
+    await hub._dispatch(text(1))
+    peer.stall()
+    for seq in range(2, QUEUE_FRAMES + 2):
+        await hub._dispatch(text(seq))
+    assert peer.drain() == list(range(1, QUEUE_FRAMES + 2))
+    await hub._dispatch(text(QUEUE_FRAMES + 2))
+    assert (peer.code, peer.socket.sent[-1]) == (0, QUEUE_FRAMES + 2)
+
+
+@scenario
+async def test_the_greeting_waits_for_a_client_that_does_not_read(hub: Hub) -> None:
+    peer = Peer(hub)
+    for seq in (1, 2):
+        await hub._dispatch(text(seq))
+    peer.stall()
+    greeting = asyncio.create_task(peer.live(0))
+    await asyncio.sleep(0)
+    await hub._dispatch(text(3))
+    assert (peer.socket.sent, greeting.done()) == ([], False)
+    peer.drain()
+    await greeting
+    assert peer.socket.sent == [1, 2, 3]
+
+
+@scenario
+async def test_an_ended_socket_is_forgotten_and_its_greeting_ends(hub: Hub) -> None:
+    peer = Peer(hub)
+    peer.connection.opening = asyncio.create_task(asyncio.sleep(60))
+    peer.connection.lost()
+    await asyncio.wait({peer.connection.opening}, timeout=5)
+    assert peer.connection.opening.cancelled()
+    assert (peer.socket.closed, hub._feeds, hub._connections) == (None, {}, {})
+    await hub._dispatch(text(1))
+    assert peer.socket.sent == []
 
 
 @scenario
@@ -139,7 +190,7 @@ async def test_nonsense_on_the_channel_is_ignored(hub: Hub) -> None:
     for nonsense in ("", "{", "[]", "null", '{"user_id": []}'):
         await hub._dispatch(nonsense)
     await hub._dispatch(text(1))
-    assert await peer.drain() == [1]
+    assert peer.drain() == [1]
 
 
 @scenario

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
 
-from ccops.backend.realtime.frames import control, parse
+from ccops.backend.realtime.frames import control, parse, wire
 from ccops.backend.services.realtime import Resume, _resume, _token, recoverable
 
 
@@ -70,3 +72,9 @@ def test_what_is_not_a_frame_is_refused(text: str) -> None:
 
 def test_a_control_frame_has_no_number() -> None:
     assert '"seq"' not in control("sync_connected", 1, {})
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+def test_a_text_on_the_wire_is_what_the_websocket_library_would_send(length: int) -> None:
+    text = "é" * (length // 2) + "x" * (length % 2)
+    assert wire(text) == WireFrame(Opcode.TEXT, text.encode()).serialize(mask=False)

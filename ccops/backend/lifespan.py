@@ -14,6 +14,7 @@ from ccops.backend.db import db
 from ccops.backend.realtime.hub import hub
 from ccops.backend.services import mock_gateway, payments
 from ccops.backend.services.metrics_feed import feed
+from ccops.backend.services.pipeline_health import last_seen
 from ccops.backend.utils.redis import redis
 from ccops.backend.utils.tasks import cancel
 
@@ -37,7 +38,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _loops() -> list[Coroutine[object, object, None]]:
-    loops = [payments.run_reconciler()]
+    loops = [payments.run_reconciler(), last_seen.run()]
     if settings.mock_gateway:
         loops.append(mock_gateway.run())
     return loops

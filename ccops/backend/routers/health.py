@@ -13,6 +13,8 @@ from ccops.backend import metrics as measured
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.responses import JSON
 from ccops.backend.db import db
+from ccops.backend.schemas.pipeline import Readiness
+from ccops.backend.services.pipeline_health import last_seen
 from ccops.backend.utils.redis import redis
 
 router = APIRouter(tags=["health"])
@@ -24,14 +26,22 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/health/ready", responses={503: {"description": "A required store does not answer"}})
+@router.get(
+    "/health/ready",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "A required store does not answer"}},
+)
 async def ready() -> JSON:
-    """PostgreSQL and Redis answer; without either nothing works here."""
+    """PostgreSQL and Redis answer: without either nothing works here. Without the rest events wait."""
     names = ("postgres", "redis")
     answers = await asyncio.gather(_postgres(), _redis())
     stores = dict(zip(names, answers, strict=True))
+    pipeline = dict(last_seen.parts)
+    away = [name for name, state in pipeline.items() if state != "ok"]
     good = all(state == "ok" for state in answers)
-    return JSON({"status": "ok" if good else "unavailable", "stores": stores}, 200 if good else 503)
+    status = "unavailable" if not good else "degraded" if away else "ok"
+    body = {"status": status, "stores": stores, "pipeline": pipeline, "degraded": away}
+    return JSON(body, 200 if good else 503)
 
 
 @router.get("/metrics", include_in_schema=False)

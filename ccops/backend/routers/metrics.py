@@ -33,9 +33,9 @@ async def get_global(_: CurrentUser) -> Response:
 async def stream(
     user: CurrentUser, last_event_id: Annotated[str | None, Header(max_length=64)] = None
 ) -> EventStream:
-    """Send the figures every two seconds; `Last-Event-ID` goes on where another stream ended."""
+    """Send the figures every two seconds, until the session ends; `Last-Event-ID` goes on elsewhere."""
     await global_metrics.current()  # a store that is away is an answer, not a silent stream
     queue = feed.join()
+    leave = await feed.of_session(user.family, queue)
     left_s = max(0.0, user.expires_at - time.time())
-    events = feed.events(queue, last_event_id)
-    return EventStream(events, feed.stop, lambda: feed.leave(queue), last_s=left_s)
+    return EventStream(feed.events(queue, last_event_id), feed.stop, leave, last_s=left_s)

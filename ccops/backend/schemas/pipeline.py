@@ -47,6 +47,21 @@ class OlapHealth(BaseModel):
     tables: list[TableHealth]
 
 
+class Readiness(BaseModel):
+    """Whether this process can serve, and what it serves without."""
+
+    status: Literal["ok", "degraded", "unavailable"] = Field(
+        description="degraded = it serves, but events wait: some part of the pipeline is away"
+    )
+    stores: dict[str, str] = Field(
+        description="postgres, redis: ok, or what came instead of an answer; without either nothing works"
+    )
+    pipeline: dict[str, str] = Field(
+        description="kafka, clickhouse, ingester as last seen, some seconds ago; unknown = not seen yet"
+    )
+    degraded: list[str] = Field(description="The parts of the pipeline that are not ok")
+
+
 class Recent(BaseModel):
     """Figures of the last minutes, counted in ClickHouse by event id."""
 

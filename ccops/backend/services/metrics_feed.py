@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.event_stream import event
+from ccops.backend.db import db
+from ccops.backend.realtime.hub import hub
+from ccops.backend.repositories.realtime import closed_sessions
 from ccops.backend.services import global_metrics
 from ccops.backend.services.global_metrics import Sample
 from ccops.backend.utils.redis import METRICS_GLOBAL
@@ -65,6 +68,26 @@ class Feed:
         """Forget a client."""
         self._queues.discard(queue)
 
+    async def of_session(self, family: str, queue: _Queue) -> Callable[[], None]:
+        """Tie a client to its session; return what forgets it. Raises UNAUTHORIZED when that is closed.
+
+        The hub tells us of its end before we look ourselves: nothing falls between the two.
+        """
+        unwatch = hub.watch(family, lambda: self.drop(queue))
+
+        def leave() -> None:
+            unwatch()
+            self.leave(queue)
+
+        try:
+            async with db.connection() as conn:
+                if await closed_sessions(conn, [family]):
+                    raise ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
+        except BaseException:
+            leave()
+            raise
+        return leave
+
     async def events(self, queue: _Queue, last: str | None) -> AsyncGenerator[bytes, None]:
         """Yield what came after `last` and is still kept (or the newest sample), then every new one."""
         seen = (0, 0)
@@ -102,11 +125,11 @@ class Feed:
     def _give(self, sample: Sample) -> None:
         for queue in list(self._queues):
             if queue.full():
-                self._drop(queue)
+                self.drop(queue)
             else:
                 queue.put_nowait(sample)
 
-    def _drop(self, queue: _Queue) -> None:
+    def drop(self, queue: _Queue) -> None:
         """Make this client's stream end at once, whatever waits in its queue."""
         self._queues.discard(queue)
         while not queue.empty():

@@ -19,10 +19,12 @@ from ccops.backend.core.config import settings
 from ccops.backend.olap import query
 from ccops.backend.olap.clickhouse_client import StoreDown
 from ccops.backend.schemas.pipeline import GroupHealth, IngesterState, KafkaHealth, OlapHealth, TableHealth
+from ccops.backend.services.loops import forever
 from ccops.backend.utils.redis import OLAP_STATUS, redis
 
 _WITHIN_S = 2.0
 _LATE_S = 3.0
+_LOOK_EVERY_S = 2.0
 # ApiVersions, version 0: key 18, no client id. Every broker answers it, before any login.
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 _OK = "ok"
@@ -46,6 +48,24 @@ async def olap() -> OlapHealth:
     return OlapHealth(
         status="ok" if good else "unavailable", clickhouse=clickhouse, ingester=ingester, tables=tables
     )
+
+
+class LastSeen:
+    """The parts of the pipeline as they were a moment ago: who asks for readiness waits for none of them."""
+
+    def __init__(self) -> None:
+        self.parts = dict.fromkeys(("kafka", "clickhouse", "ingester"), "unknown")
+
+    async def run(self) -> None:
+        """Look every few seconds, until cancelled."""
+        await forever("pipeline", self._look, every_s=_LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        broker, clickhouse, (ingester, _) = await asyncio.gather(_broker(), _pinged(), _said())
+        self.parts = {"kafka": broker, "clickhouse": clickhouse, "ingester": ingester}
+
+
+last_seen = LastSeen()
 
 
 async def _broker() -> str:
@@ -79,6 +99,14 @@ async def _ask_broker(host: str, port: int) -> None:
 async def _clickhouse() -> str:
     try:
         await query.rows("SELECT 1", within_s=_WITHIN_S)
+    except StoreDown as error:
+        return str(error)[:100]
+    return _OK
+
+
+async def _pinged() -> str:
+    try:
+        await query.ping(within_s=_WITHIN_S)
     except StoreDown as error:
         return str(error)[:100]
     return _OK

@@ -62,6 +62,18 @@ def test_without_broker_and_clickhouse_both_say_so_at_once(http: httpx.Client) -
         assert body[part] != "ok"
 
 
+def ready(http: httpx.Client) -> tuple[int, str, list[str]]:
+    answer = http.get("/health/ready", timeout=1)  # it waits for no part of the pipeline
+    body = answer.json()
+    assert set(body["stores"]) == {"postgres", "redis"}
+    assert [name for name, state in body["pipeline"].items() if state != "ok"] == body["degraded"]
+    return answer.status_code, body["status"], body["degraded"]
+
+
+def test_without_the_pipeline_the_backend_is_ready_and_says_what_is_missing(http: httpx.Client) -> None:
+    assert ready(http) == (200, "degraded", ["kafka", "clickhouse", "ingester"])
+
+
 def test_with_everything_there_each_group_and_table_is_named(pipeline, http, account, until) -> None:
     until(lambda: ask(http, "kafka").status_code == 200)
     assert account().post("/api/actions", {"action_type": "LOGIN"}).status_code == 201
@@ -76,6 +88,7 @@ def test_with_everything_there_each_group_and_table_is_named(pipeline, http, acc
     # Whatever ran before left a backlog: no worker had been there to take it.
     until(lambda: _caught_up(_table(http, "events")), within_s=90)
     assert len(ask(http, "olap").json()["tables"]) == 7
+    until(lambda: ready(http) == (200, "ok", []))
 
 
 def _caught_up(table: dict) -> bool:
@@ -99,6 +112,8 @@ def test_what_hangs_is_unavailable_and_holds_nobody(pipeline, backend, http, acc
             (503, "TimeoutError")
         }
         assert user.get("/api/metrics/global").json()["recent"] is None
+        until(lambda: {"kafka", "clickhouse"} <= set(ready(http)[2]))
+        assert ready(http)[:2] == (200, "degraded")
     until(lambda: all(ask(http, what).status_code == 200 for what, _ in asked[:2]))
 
 
@@ -109,6 +124,7 @@ def test_a_worker_that_is_gone_falls_silent(pipeline, backend, http, until) -> N
         until(lambda: ask(http, "kafka").status_code == 503)
         assert ask(http, "kafka").json()["broker"] == ask(http, "olap").json()["clickhouse"] == "ok"
         assert ask(http, "olap").json()["ingester"] == "silent"
+        until(lambda: ready(http) == (200, "degraded", ["ingester"]))
     finally:
         engine.up(backend.load(), ("worker",))
 
@@ -194,6 +210,32 @@ def test_an_id_that_was_never_ours_starts_the_stream_anew(stream: Stream, last: 
     with stream(Last_Event_ID=last) as (answer, events):
         assert answer.status_code == 200
         assert next(events)["event"] == "metrics"
+
+
+@pytest.mark.parametrize("path", ["/api/auth/logout", "/api/auth/logout-all"])
+def test_a_stream_ends_with_its_session_at_any_process_and_no_other_does(
+    other: Process, http: httpx.Client, stream: Stream, account, path: str
+) -> None:
+    leaving = account()
+    with (
+        stream() as (_, staying),
+        stream(Authorization=leaving.auth["Authorization"]) as (_, here),
+        stream(other.url, Authorization=leaving.auth["Authorization"]) as (_, there),
+    ):
+        for events in (staying, here, there):
+            next(events)
+        started = time.monotonic()
+        assert leaving.post(path).status_code == 204
+        assert sum(1 for _ in here) + sum(1 for _ in there) <= 2  # they end as an answer ends
+        assert time.monotonic() - started < 2
+        next(staying)
+    assert leaving.get("/api/metrics/stream").status_code == 401
+
+
+def test_a_session_that_only_postgresql_knows_as_closed_opens_no_stream(account, sql) -> None:
+    user = account()
+    sql("UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = %s", user.id)
+    assert user.get("/api/metrics/stream").status_code == 401
 
 
 def test_too_many_streams_are_refused_and_a_closed_one_makes_room(

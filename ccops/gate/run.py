@@ -1,0 +1,209 @@
+"""Run checks as the commands they are: what the gate judges is what a person would see.
+
+Each is a process of its own: one that hangs, crashes or leaks can't colour another's result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from ccops.core import evidence
+from ccops.core.clock import Clock
+from ccops.core.errors import ExitCode
+from ccops.gate.model import Check, Outcome, Verdict, verdict_of
+
+_TERM_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a run of the gate stands on. `root` is the project, `evidence` the folder for what is found."""
+
+    env: str
+    root: Path
+    evidence: Path
+    versions: Mapping[str, str]
+    clock: Clock
+    program: tuple[str, ...] = (sys.executable, "-m", "ccops")
+
+
+class Running:
+    """The processes under way, so that Ctrl-C and --fail-fast end them and all they started."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pids: set[int] = set()
+        self.stopped = False
+
+    @contextmanager
+    def started(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start `argv` in a session of its own; whatever is left of it is ended on the way out."""
+        with self._lock:
+            child = subprocess.Popen(
+                argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
+            self._pids.add(child.pid)
+            if self.stopped:
+                _signal(child.pid, signal.SIGTERM)
+        try:
+            yield child
+        finally:
+            with self._lock:
+                self._pids.discard(child.pid)
+            if child.poll() is None:
+                _end(child)
+
+    def stop(self) -> None:
+        """End everything that runs; a command cleans up behind itself on SIGINT."""
+        with self._lock:
+            self.stopped = True
+            for pid in self._pids:
+                _signal(pid, signal.SIGINT)
+
+
+def run_all(
+    checks: Sequence[Check],
+    ground: Ground,
+    *,
+    jobs: int = 2,
+    fail_fast: bool = False,
+    told: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """Run `checks`, `jobs` at a time, those marked `alone` one by one behind the others.
+
+    Returns the outcomes in the order of `checks`. With `fail_fast` what has not begun is SKIPPED after the
+    first one that is not ok. Raises KeyboardInterrupt after everything was ended.
+    """
+    running = Running()
+    ended: dict[str, Outcome] = {}
+
+    def one(check: Check) -> Outcome:
+        if running.stopped:
+            return Outcome(check, Verdict.SKIPPED, ExitCode.OK, 0.0, "not begun: another check failed")
+        return run(check, ground, running)
+
+    def done(outcome: Outcome) -> None:
+        ended[outcome.check.name] = outcome
+        told(outcome)
+        if fail_fast and outcome.verdict in {Verdict.FAILED, Verdict.NOT_RUN}:
+            running.stopped = True
+
+    together = [check for check in checks if not check.alone]
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        try:
+            waiting: list[Future[Outcome]] = [pool.submit(one, check) for check in together]
+            for future in as_completed(waiting):
+                done(future.result())
+            for check in (check for check in checks if check.alone):
+                done(pool.submit(one, check).result())
+        except BaseException:
+            running.stop()
+            raise
+    return [ended[check.name] for check in checks]
+
+
+def run(check: Check, ground: Ground, running: Running | None = None) -> Outcome:
+    """Run one check and keep its evidence."""
+    words = words_of(check, ground)
+    started, began = ground.clock.now(), ground.clock.monotonic()
+    code, out, said = _call(check, (*ground.program, *words, "-o", "json"), ground, running or Running())
+    seconds = ground.clock.monotonic() - began
+    envelope = _envelope(out)
+    if code == ExitCode.OK and envelope is None:
+        code, said = int(ExitCode.BUG), "the command ended with 0 and printed no result"
+    kept = _keep(check, ground, words, code, started, seconds, envelope)
+    issues = envelope.get("issues") if envelope else None
+    listed = tuple(one for one in issues if isinstance(one, dict)) if isinstance(issues, list) else ()
+    known = ExitCode(code) if code in set(ExitCode) else ExitCode.BUG
+    outcome = Outcome(check, verdict_of(known), known, seconds, _summary(listed, said, known), listed, kept)
+    if outcome.verdict is Verdict.OK:
+        warnings = sum(issue.get("severity") == "warning" for issue in listed)
+        return replace(outcome, summary=f"{warnings} warnings" if warnings else "")
+    return outcome
+
+
+def words_of(check: Check, ground: Ground) -> tuple[str, ...]:
+    """Return the words after `ccops`: `{env}` filled in, `{scenarios}` as all names of the project's."""
+    found: list[str] = []
+    for word in check.argv:
+        if word == "{scenarios}":
+            found += sorted(path.stem for path in (ground.root / "scenarios").glob("*.yaml"))
+        else:
+            found.append(word.replace("{env}", ground.env))
+    return tuple(found)
+
+
+def _call(check: Check, argv: Sequence[str], ground: Ground, running: Running) -> tuple[int, bytes, str]:
+    environ = {**os.environ, "NO_COLOR": "1", "CCOPS_ENV": ground.env}
+    environ.pop("CCOPS_OUTPUT", None)
+    try:
+        with running.started(argv, environ, ground.root) as child:
+            try:
+                out, errors = child.communicate(timeout=check.timeout_s)
+            except subprocess.TimeoutExpired:
+                _end(child)
+                out, _ = child.communicate()
+                return int(ExitCode.UNREACHABLE), b"", f"no result within {check.timeout_s:g} s"
+    except OSError as error:
+        return int(ExitCode.UNREACHABLE), b"", f"it could not be started: {error.strerror}"
+    code = child.returncode
+    if code < 0:
+        return int(ExitCode.BUG), out, f"ended by {signal.Signals(-code).name}"
+    return code, out, errors.decode("utf-8", "replace").strip()
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    _signal(child.pid, signal.SIGINT)
+    try:
+        child.wait(_TERM_S)
+    except subprocess.TimeoutExpired:
+        _signal(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, number)
+
+
+def _envelope(out: bytes) -> dict[str, object] | None:
+    try:
+        plain = json.loads(out)
+    except ValueError:
+        return None
+    return plain if isinstance(plain, dict) and "schema" in plain and "issues" in plain else None
+
+
+def _summary(issues: Sequence[Mapping[str, object]], said: str, code: ExitCode) -> str:
+    errors = [issue for issue in issues if issue.get("severity") == "error"]
+    for issue in (*errors, *issues):
+        more = f" (+{len(errors) - 1})" if len(errors) > 1 else ""
+        return f"{issue.get('code')}: {issue.get('message')}{more}"
+    return said.splitlines()[-1][:200] if said else f"ended with {int(code)} and gave no reason"
+
+
+def _keep(
+    check: Check, ground: Ground, words: Sequence[str], code: int, started: datetime, seconds: float,
+    envelope: dict[str, object] | None,
+) -> Path:  # fmt: skip
+    return evidence.write(
+        ground.evidence,
+        evidence.Evidence(
+            check.name, ground.env, ("ccops", *words), code, started, int(seconds * 1000),
+            evidence.digests(ground.root, check.inputs), ground.versions, envelope,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""Load rules into a Prometheus server and believe only what its rules API says afterwards.
+
+A reload that answers 200 may have loaded nothing (a pattern that matches no file), and a rule that was loaded
+may fail at each evaluation. So: write, reload, compare groups, queries, labels and times, wait until each
+rule was evaluated; and put everything back byte for byte when anything is not as it was rendered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ccops.core.actor import actor
+from ccops.core.clock import SystemClock, iso
+from ccops.core.errors import CcopsError, Degraded, Refused, Unreachable
+from ccops.core.profile import Profile
+from ccops.rules import folder, server
+from ccops.rules.loading import Place, Wrong, load, mine, reload, same
+from ccops.rules.server import LoadedGroup
+from ccops.rules.wanted import Change, changes, wanted_groups
+from ccops.rules.writing import Changes, compare
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Rule files (text by name), and the server and folder they are for."""
+
+    profile: Profile
+    texts: Mapping[str, str]
+    place: Place
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would happen to the folder and to what the server has loaded from it."""
+
+    files: Changes
+    rules: tuple[Change, ...]
+    groups: int
+    count: int
+
+    @property
+    def empty(self) -> bool:
+        """Return whether files and server are as rendered."""
+        return self.files.none and not self.rules
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was applied: the plan, whether anything changed, and where the old files are kept."""
+
+    plan: Plan
+    changed: bool
+    backup: str = ""
+
+
+def url_of(profile: Profile) -> str:
+    """Return where Prometheus is. Raises Unreachable when the profile says nothing."""
+    if url := profile.get(server.KEY):
+        return url
+    embedded = profile.stack_kind == "embedded"
+    raise Unreachable(
+        "PROMETHEUS_MISSING",
+        f"{profile.env} has no Prometheus",
+        evidence=f"{server.KEY} is set neither in env/{profile.env}.env nor by a living stack that has one",
+        next_step="ccops status    says whether it is installed" if embedded else f"set {server.KEY}",
+    )
+
+
+def check_confirmed(profile: Profile, confirm: str, reason: str) -> None:
+    """Refuse on a protected profile unless what is changed was typed and a reason was given."""
+    if not profile.protected:
+        return
+    token = f"{profile.env}:rules"
+    if confirm != token:
+        raise Refused(
+            "ENV_PROTECTED",
+            f"{profile.env} is protected: apply needs the name of what it changes",
+            evidence=f"--confirm was {confirm or 'not given'}",
+            next_step=f"--confirm {token}",
+        )
+    if not reason.strip():
+        raise Refused(
+            "RULES_REASON_MISSING",
+            f"{profile.env} is protected: apply needs a reason",
+            evidence="it goes to the log of applied rules",
+            next_step='--reason "why this is done"',
+        )
+
+
+def plan(job: Job) -> Plan:
+    """Return what applying would change; nothing is. Raises Unreachable, and UsageError for a bad file."""
+    job = _with_foreign(job)
+    with server.open_server(job.place.url) as client:
+        return _plan(job, wanted_groups(job.texts), mine(client, job.place))
+
+
+def apply(job: Job) -> Done:
+    """Write, reload and verify. Afterwards the server evaluates exactly the files of `job`, or the old ones.
+
+    Raises Unreachable when the server is down (nothing changed, or the old files are back), Degraded when it
+    did not take the rules and the old ones are loaded again, or could not be (RULES_ROLLBACK_FAILED).
+    """
+    wanted = wanted_groups(job.texts)
+    with folder.locked(job.place.folder):
+        job = _with_foreign(job)
+        with server.open_server(job.place.url) as client:
+            before = mine(client, job.place)
+        found = _plan(job, wanted, before)
+        if found.empty and not any(rule.health == "err" for group in before for rule in group.rules):
+            return Done(found, changed=False)
+        run = f"{SystemClock().now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        backup = folder.keep(job.place.folder, job.texts, job.profile.state_dir / "rules-backup" / run)
+        job.place.tell(f"old files kept in {backup.copies}")
+        try:
+            folder.write(job.place.folder, job.texts, backup)
+            load(job.place, wanted)
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C, too: nothing may stay half applied
+            _log(job, run, "rolled back", error)
+            raise _undone(job, backup, before, error) from None
+        _log(job, run, "applied")
+        return Done(found, changed=True, backup=str(backup.copies))
+
+
+def _with_foreign(job: Job) -> Job:
+    """Return `job` knowing which files of the folder are not ours: their groups are no difference."""
+    ours = {*job.texts, *compare(job.place.folder, job.texts).stale}
+    foreign = frozenset(path.name for path in job.place.folder.glob("*") if path.name not in ours)
+    return replace(job, place=replace(job.place, foreign=foreign))
+
+
+def _plan(job: Job, wanted: Sequence[LoadedGroup], have: Sequence[LoadedGroup]) -> Plan:
+    return Plan(
+        compare(job.place.folder, job.texts),
+        changes(wanted, have),
+        len(wanted),
+        sum(len(group.rules) for group in wanted),
+    )
+
+
+def _undone(
+    job: Job, backup: folder.Backup, before: Sequence[LoadedGroup], error: BaseException
+) -> BaseException:
+    """Put the old files back, load them, and return the error that tells how it ended."""
+    backup.restore()
+    job.place.tell("old files are back")
+    failed = ""
+    try:
+        with server.open_server(job.place.url) as client:
+            # One that refuses every reload has the old ones still; what it has loaded decides.
+            with contextlib.suppress(Wrong):
+                reload(client)
+            same(client, job.place, before)
+    except (Wrong, Unreachable) as again:
+        failed = again.message
+    if isinstance(error, Unreachable):
+        return Unreachable(
+            error.code,
+            f"{error.message}; the old rule files were put back",
+            evidence=error.evidence,
+            next_step="ccops rules apply    when it is back; it loads the old files until then",
+        )
+    if not isinstance(error, Wrong):
+        return error
+    if failed:
+        return Degraded(
+            "RULES_ROLLBACK_FAILED",
+            f"{error.message}; the old files are back, and the server does not have them loaded",
+            evidence=f"{error.evidence}\nafterwards: {failed}",
+            next_step=f"look at the server's log; the old files are also in {backup.copies}",
+        )
+    return Degraded(
+        error.code,
+        f"{error.message}; the old rules are loaded again",
+        evidence=error.evidence,
+        next_step="ccops rules check",
+    )
+
+
+def _log(job: Job, run: str, outcome: str, error: BaseException | None = None) -> None:
+    """Append a line to the log of applied rules; a log that can't be written undoes nothing."""
+    line = {
+        "schema": "ccops.rules.applied/v1",
+        "at": iso(SystemClock().now()),
+        "run": run,
+        "env": job.profile.env,
+        "folder": str(job.place.folder),
+        "server": job.place.url,
+        "actor": actor(),
+        "reason": job.reason.strip(),
+        "outcome": outcome,
+    }
+    if error is not None:
+        line["why"] = error.message if isinstance(error, CcopsError | Wrong) else type(error).__name__
+    with contextlib.suppress(OSError):
+        path = job.profile.state_dir / "rules-applied.jsonl"
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=True) + "\n")

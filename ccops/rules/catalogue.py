@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,13 @@ from ccops.rules.catalogue_known import KNOWN
 from ccops.rules.promql_tree import Selector
 
 FILE = "metrics.yml"
-TARGET_LABELS = ("job", "instance")  # Prometheus adds them to everything it scrapes
+TARGET_LABELS = ("job", "instance", "service")  # the scrape configuration adds them to everything
+_BACKEND, _EXPORTER = "cc-webapp-backend", "kafka-exporter"
+JOBS: Mapping[str, frozenset[str]] = {
+    "backend": frozenset({_BACKEND}),
+    "kafka_exporter": frozenset({_EXPORTER}),
+    "a scrape": frozenset({_BACKEND, _EXPORTER, "clickhouse", "alertmanager", "prometheus"}),
+}
 _TYPES = frozenset({"counter", "gauge", "histogram"})
 _PARTS = {"_bucket": ("le",), "_sum": (), "_count": ()}
 _ENV_MARK, _ENV_OF_EXPORT = "{env}", ".dev"
@@ -81,8 +87,9 @@ def load_catalogue(folder: Path | None = None, *, env: str | None = None) -> Cat
     A label value that holds an environment (`cc.shop.{env}`) is that of `env`, or open when none is given.
     Raises UsageError when the file is missing or says something else than metrics.
     """
+    ours = folder is None or folder == packaged_contract()
     folder = folder or packaged_contract()
-    metrics = {one.name: one for one in KNOWN_METRICS}
+    metrics = {one.name: one for one in _known(ours=ours)}
     families: dict[str, str] = {}
     for name, raw in read_yaml(folder, FILE).items():
         entry = mapping(raw)
@@ -90,7 +97,7 @@ def load_catalogue(folder: Path | None = None, *, env: str | None = None) -> Cat
         if kind not in _TYPES:
             raise invalid(folder, FILE, f"{name}: type {kind!r} is none of {', '.join(sorted(_TYPES))}")
         for one in _series(name, str(kind), entry, env):
-            metrics[one.name] = one
+            metrics[one.name] = _of_job(one, "backend") if ours else one
         if kind == "histogram":
             families[name] = str(entry.get("help") or "")
     return Catalogue(metrics, families)
@@ -133,13 +140,15 @@ def _bounds(buckets: tuple[float, ...]) -> Values:
     return frozenset({"+Inf"} | {f"{one:g}" for one in buckets} | {repr(one) for one in buckets})
 
 
-KNOWN_METRICS = tuple(
-    Metric(
-        name,
-        kind,
-        dict.fromkeys((*TARGET_LABELS, *labels)),
-        open="*" in labels,
-        source=source,
-    )
-    for source, name, kind, labels in KNOWN
-)
+def _known(*, ours: bool) -> Iterator[Metric]:
+    for source, name, kind, labels in KNOWN:
+        found = Metric(
+            name, kind, dict.fromkeys((*TARGET_LABELS, *labels)), open="*" in labels, source=source
+        )
+        yield _of_job(found, source) if ours else found
+
+
+def _of_job(metric: Metric, source: str) -> Metric:
+    """Close the label job: the stack we start has fixed jobs, a wrong one is a typing error."""
+    jobs = JOBS.get(source)
+    return metric if jobs is None else replace(metric, labels={**metric.labels, "job": jobs})

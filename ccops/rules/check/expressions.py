@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from ccops.core.yamltree import Scalar
 from ccops.rules.check.conditions import constant, shown, unconditional
@@ -11,6 +12,8 @@ from ccops.rules.check.source import Notes
 from ccops.rules.check.targets import FUNCTIONS, Target, oddities
 from ccops.rules.promql import Expr, PromqlError, functions, parse, result_type
 from ccops.rules.promql_tree import Binary, Node, Number, Text, walk
+
+_ENDLESS = re.compile(r"(?i)\bnan\b|[-+]?\binf\b|\b[0-9][0-9.]*e\+?[0-9]{3,}|\b[0-9]{300,}")
 
 
 def judge_expression(rule: Rule, notes: Notes, target: Target) -> None:
@@ -72,20 +75,14 @@ def _octal(text: str) -> int:
 def _numbers(expr: Expr, text: Scalar, rule: Rule, notes: Notes) -> None:
     for one in walk(expr.root):
         if isinstance(one, Number) and not math.isfinite(one.value):
-            said = f"{one.value:+g} in an expression: nothing compares with it"
-            needle = _written(text, one.value)
-            notes.add("RULE_NUMBER", said, text, rule=rule.name.text, evidence=_one_line(text), needle=needle)
+            match = _ENDLESS.search(text.text)
+            written = match[0] if match else ""
+            what = "no number" if math.isnan(one.value) else "endless"
+            said = f"{written or 'a number'} is {what}: nothing compares with it"
+            notes.add(
+                "RULE_NUMBER", said, text, rule=rule.name.text, evidence=_one_line(text), needle=written
+            )
             return
-
-
-def _written(text: Scalar, value: float) -> str:
-    """Return how a number that is not finite was written, to find its line."""
-    lowered = text.text.lower()
-    for word in ("nan", "inf") if math.isnan(value) else ("inf", "e"):
-        at = lowered.find(word)
-        if at >= 0 and word != "e":
-            return text.text[at : at + len(word)]
-    return next((one for one in text.text.split() if "e" in one.lower() and one[:1].isdigit()), "")
 
 
 def _condition(root: Node, text: Scalar, rule: Rule, notes: Notes) -> None:

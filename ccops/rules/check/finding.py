@@ -84,4 +84,6 @@ SORTS: dict[str, Sort] = {
     "RULE_TEMPLATE": Sort(_ERROR, "mend the template; functions are those of Prometheus' templates"),
     "RULE_TEMPLATE_LABEL": Sort(_ERROR, "keep the label in the aggregation, or leave it out of the text"),
     "RULE_FOR": Sort(_ERROR, "choose a time that an incident lasts"),
+    # layer B
+    "PROMTOOL_REFUSED": Sort(_ERROR, "mend what promtool names"),
 }

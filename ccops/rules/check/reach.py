@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from ccops.core.yamltree import Scalar
@@ -26,7 +27,7 @@ def judge_reach(rule: Rule, notes: Notes, recordings: Recordings) -> None:
 
 def _judge_one(one: Binary, rule: Rule, notes: Notes, recordings: Recordings, text: Scalar) -> None:
     limit = bounds_of(one.right, recordings)
-    if limit.low != limit.high:
+    if limit.low != limit.high or not math.isfinite(limit.low):
         return
     signal = bounds_of(one.left, recordings)
     found = verdict(one.op, signal, limit)

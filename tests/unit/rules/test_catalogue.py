@@ -16,8 +16,9 @@ def test_a_counter_has_its_closed_values_and_the_labels_of_a_target() -> None:
     assert metric is not None
     assert metric.type == "counter"
     assert metric.labels["result"] == {"fail", "pending", "success"}
-    assert metric.labels["job"] is None
-    assert metric.label_names() == {"flow", "result", "reason", "job", "instance"}
+    assert metric.labels["instance"] is None
+    assert metric.labels["job"] == {"cc-webapp-backend"}
+    assert metric.label_names() == {"flow", "result", "reason", "job", "instance", "service"}
 
 
 def test_a_histogram_is_there_as_its_three_parts_only() -> None:

@@ -51,7 +51,8 @@ def render_set(
     context = context_of(resolved, scale)
     files = []
     for name in names:
-        digest = hashlib.sha256((templates_dir / RULES / name).read_bytes() + shared).hexdigest()
+        source = (templates_dir / RULES / name).read_bytes()
+        digest = hashlib.sha256(source + (shared if b"import" in source else b"")).hexdigest()
         files.append(
             render_text(templates_dir, f"{RULES}/{name}", context, header=_header(env, digest, scale))
         )

@@ -42,7 +42,8 @@ def parse(text: str) -> Document:
     """Return the document. Raises JsonError."""
     reader = _Reader(text)
     value, place = reader.value(0, ())
-    if reader.blank(place) != len(text):
+    place = reader.blank(place)
+    if place != len(text):
         raise reader.error("something follows the document", place)
     return Document(value, reader.lines)
 

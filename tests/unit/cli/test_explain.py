@@ -15,6 +15,7 @@ from ccops.__main__ import main
 from ccops.cli.explainview import explanations, find
 from ccops.contract.codes import catalogue
 from ccops.contract.lint_routes import CODES
+from ccops.rules.check.finding import SORTS
 
 PACKAGE = Path(__file__).resolve().parents[3] / "ccops"
 # What takes a code as its first or second argument, besides the error classes that are found below.
@@ -107,16 +108,16 @@ def test_every_code_that_can_be_raised_is_explained(code: str) -> None:
     assert find(code), f"{code} of {sorted(RAISED[code])}: add it to ccops/core/explanations.yml"
 
 
-def test_codes_of_the_contract_gate_and_the_linter_are_explained_with_what_to_do() -> None:
+def test_codes_of_the_contract_gate_the_linter_and_the_rules_check_are_explained_with_what_to_do() -> None:
     every = explanations()
-    assert set(catalogue()) | set(CODES) <= set(every)
+    assert set(catalogue()) | set(CODES) | set(SORTS) <= set(every)
     assert all(one.means and one.do for one in every.values())
 
 
 def test_no_explanation_is_left_over_from_a_code_that_is_gone() -> None:
     own = {code for code in explanations() if code not in catalogue()}
     used = {one.code for code in RAISED if (one := find(code))}
-    assert own - used - set(CODES) == set()
+    assert own - used - set(CODES) - set(SORTS) == set()
 
 
 def test_another_tools_name_and_small_letters_are_understood(capsys: pytest.CaptureFixture[str]) -> None:

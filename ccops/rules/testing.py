@@ -6,9 +6,9 @@ import json
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccops.core.errors import UsageError
@@ -23,7 +23,7 @@ from ccops.rules.templating import render_text
 
 TESTS = "tests"
 _WORKERS = 2
-_NAME = re.compile(r"^name: (?P<name>.+),$|^expr: \".* # (?P<mark>.+)\", time: ")
+_NAME = re.compile(r'^name: (?P<name>.+),$|^expr: (?P<expr>".*"), time: (?P<at>[0-9a-z]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class _File:
     env: str
     path: Path
     names: tuple[tuple[str, str], ...]  # (alert, test)
+    owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # expression -> tests that have it
 
 
 def run_tests(sets: Sequence[RuleSet], tool: Promtool, *, only: str = "") -> Tested:
@@ -119,16 +120,17 @@ def _written(one: RuleSet, folder: Path, only: str) -> list[_File]:
     files = []
     for source in sorted((templates / TESTS).glob("*.yml.j2")):
         made = render_text(templates, f"{TESTS}/{source.name}", context)
-        names = tuple((alert, name) for alert, name in _names(made.text, source.name) if only in alert)
+        tests = _tests(made.text, source.name)
+        names = tuple((name.partition(":")[0], name) for name in tests if only in name.partition(":")[0])
         if names:
             path = folder / f"written-{made.name}"
             path.write_text(made.text, encoding="utf-8", newline="")
-            files.append(_File(one.rendered.env, path, names))
+            files.append(_File(one.rendered.env, path, names, _owners(tests)))
     return files
 
 
-def _names(text: str, name: str) -> list[tuple[str, str]]:
-    """Return (alert, test) of each written test; its name begins with the alert and a colon."""
+def _tests(text: str, name: str) -> dict[str, Mapping[str, object]]:
+    """Return the written tests by name, which begins with the alert and a colon."""
     try:
         plain = load_texts(text)
     except StrictYamlError as error:
@@ -136,10 +138,21 @@ def _names(text: str, name: str) -> list[tuple[str, str]]:
     tests = plain.get("tests") if isinstance(plain, dict) else None
     if not isinstance(tests, list) or not tests:
         raise _bad_test(name, "it holds no tests")
-    titles = [str(test.get("name", "")) if isinstance(test, dict) else "" for test in tests]
-    if len(set(titles)) != len(titles) or not all(":" in title for title in titles):
+    found: dict[str, Mapping[str, object]] = {
+        str(test.get("name", "")): test for test in tests if isinstance(test, dict)
+    }
+    if len(found) != len(tests) or not all(":" in title for title in found):
         raise _bad_test(name, "each test needs a name of its own, `Alert: what is true`")
-    return [(title.partition(":")[0], title) for title in titles]
+    return found
+
+
+def _owners(tests: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[str, ...]]:
+    owners: dict[str, dict[str, None]] = defaultdict(dict)
+    for name, test in tests.items():
+        checks = test.get("promql_expr_test")
+        for check in checks if isinstance(checks, list) else ():
+            owners[f"{check.get('expr')} at {check.get('eval_time')}"].setdefault(name)
+    return {expr: tuple(names) for expr, names in owners.items()}
 
 
 def _bad_test(name: str, why: str) -> UsageError:
@@ -155,11 +168,15 @@ def _outcomes(file: _File, verdict: Verdict) -> list[Outcome]:
     if verdict.ok:
         return [Outcome(file.env, alert, name) for alert, name in file.names]
     said: dict[str, list[str]] = defaultdict(list)
-    current = ""
+    current: tuple[str, ...] = ("",)
     for line in verdict.lines:
         match = _NAME.match(line)
-        current = match["name"] or match["mark"] if match else current
-        said[current].append(line)
+        if match:
+            expr = f"{_unquoted(match['expr'])} at {match['at']}"
+            marked = match["name"] or expr.partition(" # ")[2].partition(" at ")[0]
+            current = (marked,) if marked else file.owners.get(expr, ("",))
+        for name in current:
+            said[name].append(line)
     known = {name for _, name in file.names}
     # What belongs to no test (a file that can't be read) belongs to all of them.
     general = [
@@ -172,6 +189,13 @@ def _outcomes(file: _File, verdict: Verdict) -> list[Outcome]:
         else Outcome(file.env, alert, name, "\n".join(general) or f"promtool ended with {verdict.code}")
         for alert, name in file.names
     ]
+
+
+def _unquoted(text: str | None) -> str:
+    try:
+        return str(json.loads(text or '""'))
+    except ValueError:  # Go quotes a few signs as JSON does not
+        return text or ""
 
 
 def _untested(sets: Sequence[RuleSet], recipes: Iterable[Recipe], only: str) -> list[Untested]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from ccops.rules.tune.model import History, Series, Window
 
@@ -18,15 +19,21 @@ RESET = 200_010 // STEP
 INCIDENTS = ((3, 10.5, 12, 54.0), (8, 20.2, 15, 95.0), (12, 15.0, 10, 202.5))
 
 
-def signal(rng: random.Random, window: Window = WINDOW) -> list[float]:
+def signal(seed: int) -> list[float]:
     """Purchases pending in five minutes: nights of one or two, evenings of seven to ten, some noise."""
+    return [*_signal(seed)]
+
+
+@cache
+def _signal(seed: int) -> tuple[float, ...]:
+    rng, window = random.Random(seed), WINDOW
     values = []
     for index in range(window.size):
         hour = window.at(index) / 3600 % 24
         rhythm = 5.2 + 4.3 * math.sin((hour - 14) / 24 * 2 * math.pi)
         values.append(max(0.0, round(rhythm + rng.gauss(0, 0.9 + 0.25 * rhythm), 2)))
     _bursts(values, rng)
-    return values
+    return tuple(values)
 
 
 def _bursts(values: list[float], rng: random.Random) -> None:
@@ -58,9 +65,10 @@ def incident_spans() -> list[tuple[int, int]]:
     ]
 
 
+@cache
 def example(seed: int = 7) -> History:
     """Return the history of the design page: diurnal, three incidents, a gap of two hours and a reset."""
-    values = with_incidents(signal(random.Random(seed)))
+    values = with_incidents(signal(seed))
     return history(values, gap=GAP, resets=(RESET,), range_s=300)
 
 

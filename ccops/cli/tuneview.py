@@ -15,6 +15,8 @@ from ccops.core.errors import ExitCode, Refused, UsageError
 from ccops.core.output import Issue, Report
 from ccops.core.profile import Profile
 from ccops.profiles.check import order_issues
+from ccops.rules.check import check_rendered
+from ccops.rules.project import rule_set
 from ccops.rules.tune.asdata import as_data, chosen, significant
 from ccops.rules.tune.fetch import as_json
 from ccops.rules.tune.intervals import load_intervals
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MOST_DAYS = 366
+_SHOWN = 5
 _CODES = {Verdict.INSUFFICIENT: "TUNE_TOO_LITTLE", Verdict.NOT_TUNABLE: "TUNE_NOT_TUNABLE"}
 
 
@@ -130,7 +133,15 @@ def _written(
 
 
 def _recheck(changed: Profile) -> None:
-    """Refuse what would break the order of thresholds from dev to prod."""
+    """Refuse what the rule checks object to, and what would break the order from dev to prod."""
+    checked = check_rendered(rule_set(changed).rendered)
+    if errors := [one for one in checked.findings if one.severity == "error"]:
+        raise Refused(
+            "TUNE_CHECK_FAILED",
+            f"the rules would not pass their check: {len(errors)} finding(s)",
+            evidence="\n".join(f"{one.file}:{one.line}: {one.message}" for one in errors[:_SHOWN]),
+            next_step=f"ccops rules check --env {changed.env}",
+        )
     if broken := order_issues(changed.project, changed):
         raise Refused(
             "TUNE_BREAKS_ORDER",

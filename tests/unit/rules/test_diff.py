@@ -79,7 +79,7 @@ def test_namesakes_are_told_apart_by_labels_and_then_by_expression() -> None:
 def test_files_are_read_as_they_stand() -> None:
     text = (
         "groups:\n- name: g\n  interval: 1m\n  limit: 3\n  rules:\n"
-        "  - alert: A\n    expr: x > 1\n    for: 1h30m\n    keep_firing_for: 5m\n    labels: {severity: info}\n"
+        "  - alert: A\n    expr: x > 1\n    for: 1h30m\n    keep_firing_for: 5m\n    labels: {a: b}\n"
         "  - record: r\n    expr: sum(x)\n"
     )
     alert, record = flatten([("a.yml", text)])

@@ -66,7 +66,7 @@ def test_who_stands_beside_it_is_led_to_its_centre(current: str, verdict: Verdic
 
 def test_a_kept_incident_is_never_given_up() -> None:
     small = 16.0
-    values = with_incidents(signal(random.Random(7)))
+    values = with_incidents(signal(7))
     begin = 5 * 86_400 // STEP
     for index in range(begin, begin + 20):
         values[index] = small
@@ -121,9 +121,9 @@ def _at(found: Proposal, threshold: int) -> Candidate:
 
 def test_too_little_is_said_and_proposes_nothing() -> None:
     two_days = [1.0, 2.0] * 2880
-    sparse = [value if index % 2 else None for index, value in enumerate(with_incidents(signal(_rng())))]
+    sparse = [value if index % 2 else None for index, value in enumerate(with_incidents(signal(3)))]
     young: list[float | None] = [None] * WINDOW.size
-    young[-5 * 2880 :] = signal(_rng())[-5 * 2880 :]
+    young[-5 * 2880 :] = signal(3)[-5 * 2880 :]
     for values, why in (
         (two_days, "2.0 days observed"),
         (sparse, "50 % of the evaluations"),
@@ -136,17 +136,13 @@ def test_too_little_is_said_and_proposes_nothing() -> None:
         assert why in found.reason
 
 
-def _rng() -> random.Random:
-    return random.Random(3)
-
-
 def test_a_quiet_history_asks_for_no_more_than_its_noise() -> None:
-    found = asked(history(signal(_rng())), current="12")
+    found = asked(history(signal(3)), current="12")
     assert found.verdict is Verdict.RAISE
     assert found.floor is not None
     assert found.proposed is not None
     assert found.floor <= found.proposed <= 30
-    assert asked(history(signal(_rng())), current="40").verdict is Verdict.KEEP
+    assert asked(history(signal(3)), current="40").verdict is Verdict.KEEP
 
 
 def test_bounds_hold() -> None:
@@ -194,7 +190,7 @@ def test_low_counts_are_mirrored_on_their_logarithm() -> None:
 
 
 def test_episodes_at_a_gap_and_at_the_edges_are_flagged() -> None:
-    values: list[float | None] = [*with_incidents(signal(_rng()))]
+    values: list[float | None] = [*with_incidents(signal(3))]
     values[:30] = [80.0] * 30
     after = 20_000
     values[after - 100 : after] = [None] * 100
@@ -207,7 +203,7 @@ def test_episodes_at_a_gap_and_at_the_edges_are_flagged() -> None:
 
 def test_the_worst_of_several_series_sets_the_floor() -> None:
     one = example()
-    loud = history([value * 3 for value in signal(random.Random(1))], labels={"flow": "gem"})
+    loud = history([value * 3 for value in signal(1)], labels={"flow": "gem"})
     both = replace(one, series=(*one.series, *loud.series))
     alone, together = asked(one), asked(both)
     assert alone.floor is not None

@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
 from ccops.cli.options import app as new_app
+from ccops.cli.run import _keep_lines
 from ccops.core.output import Output
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+# Each has a module with `register(app)`. Rendering must not pay for the parser that checking needs.
+_ELSEWHERE = {
+    "check": "rulescheck",
+    "test": "rulestest",
+    "diff": "rulesdiff",
+    "tune": "rulestune",
+    "apply": "rulesapply",
+}
+
+
+class Lazy(TyperGroup):
+    """Imports the module of a command when it is called, or when help lists them all."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        return [*super().list_commands(ctx), *(name for name in _ELSEWHERE if name not in self.commands)]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        if cmd_name in _ELSEWHERE and cmd_name not in self.commands:
+            self.commands[cmd_name] = _loaded(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+def _loaded(name: str) -> Command:
+    holder = new_app("")
+    holder.callback()(rules)  # or its only command would become the whole app
+    importlib.import_module(f"ccops.cli.{_ELSEWHERE[name]}").register(holder)
+    group = typer.main.get_command(holder)
+    assert isinstance(group, TyperGroup)
+    _keep_lines(group)
+    return group.commands[name]
+
 
 app = new_app(
     """Render alert rules from typed thresholds, and prove that they fire when they should.
@@ -23,6 +59,7 @@ app = new_app(
     Exit codes: 0 ok, 1 findings, differences or failed tests, 2 usage, 3 refused, 4 unreachable, 5 undone.
     """
 )
+app.info.cls = Lazy
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Another threshold, for this call.", show_default=False),
@@ -66,8 +103,3 @@ def render(
 
     call = RenderCall(env, all_envs, out, check, tuple(setting or ()), time_scale, project)
     finish(render_report(call, output), output)
-
-
-for _module in ("rulescheck", "rulestest", "rulesdiff", "rulestune", "rulesapply"):
-    if importlib.util.find_spec(f"ccops.cli.{_module}"):
-        importlib.import_module(f"ccops.cli.{_module}").register(app)

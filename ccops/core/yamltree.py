@@ -24,6 +24,7 @@ _TYPED = re.compile(
     r"(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|true|True|TRUE|false|False|FALSE"
     r"|[-+]?(?:0[xob])?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:[0-9]+|inf|Inf|INF)|\.nan|\.NaN|\.NAN)"
 )
+_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 _WHOLE_TAGS = frozenset({"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
@@ -83,6 +84,7 @@ class Flaw:
 
 
 class _Mark(Protocol):
+    index: int
     line: int
     column: int
 
@@ -114,12 +116,13 @@ def compose(text: str) -> tuple[Node | None, tuple[Flaw, ...]]:
     """
     import yaml
 
-    composer = _Composer()
+    text = text.removeprefix("\ufeff")
+    composer = _Composer(text)
     collecting = gc.isenabled()
     gc.disable()  # nothing made here is garbage, and looking for it doubles the time
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        composer.read(loader(text.removeprefix("\ufeff")).get_event)
+        composer.read(loader(text).get_event)
     except _Stop as stop:
         return None, (*composer.flaws, stop.flaw)
     except yaml.YAMLError as error:
@@ -142,7 +145,9 @@ def _syntax(error: yaml.YAMLError) -> Flaw:
 class _Composer:
     """Builds nodes from events without recursion."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._slashes = "\\/" in text
         self.root: Node | None = None
         self.flaws: list[Flaw] = []
         self._above: list[Mapping | Sequence] = []
@@ -163,16 +168,14 @@ class _Composer:
             kind: type[object] = type(event)
             if kind is scalar:
                 mark = event.start_mark
-                style = event.style
+                style, end = event.style, event.end_mark
                 plain = style is None or style == ""
-                made = Scalar(
-                    event.value,
-                    mark.line + 1,
-                    mark.column + 1,
-                    event.end_mark.line + 1,
-                    plain,
-                    not plain and style in ("|", ">"),
-                )
+                block = not plain and (style == "|" or style == ">")
+                # What follows a block begins where the block's mark ends: that line is not its own.
+                last = end.line + 1 if not block or end.column else end.line
+                made = Scalar(event.value, mark.line + 1, mark.column + 1, last, plain, block)
+                if self._slashes and style == '"':
+                    self._slash(made, mark.index, end.index)
                 if event.tag is not None and event.tag not in _TEXT_TAGS:
                     self._tag(event.tag, made)
                 self._put(made, event.anchor)
@@ -186,6 +189,11 @@ class _Composer:
                 self._document(event)
             elif kind is yaml.StreamEndEvent:
                 return
+
+    def _slash(self, node: Scalar, start: int, end: int) -> None:
+        """Refuse an escape of YAML 1.2 that readers of 1.1, Prometheus' among them, do not know."""
+        if _SLASH.search(self._text, start, end):
+            self.flaws.append(Flaw("syntax", "unknown escape \\/", node.line, node.column))
 
     def _put(self, node: Node, anchor: str | None) -> None:
         self._count += 1

@@ -111,11 +111,22 @@ def _of_binary(node: Binary, recordings: Recordings) -> Bounds:
 
 
 def _quotient(node: Binary, left: Bounds, right: Bounds) -> Bounds:
-    if _part_of(node.left, node.right):
-        return _SHARE
+    factor, part = _scaled(node.left)
+    if factor > 0 and _part_of(part, node.right):
+        return Bounds(0.0, factor)
     if isinstance(node.right, Number) and node.right.value > 0:
         return Bounds(left.low / node.right.value, left.high / node.right.value)
     return _POSITIVE if left.low >= 0 and right.low >= 0 else ANY
+
+
+def _scaled(node: Node) -> tuple[float, Node]:
+    """Return `100 * x` as (100, x): it binds tighter than the division behind it."""
+    if isinstance(node, Binary) and node.op == "*":
+        if isinstance(node.left, Number):
+            return node.left.value, node.right
+        if isinstance(node.right, Number):
+            return node.right.value, node.left
+    return 1.0, node
 
 
 def _part_of(part: Node, whole: Node) -> bool:

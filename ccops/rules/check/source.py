@@ -36,7 +36,14 @@ class Source:
             for number in range(first, min(node.last_line, len(lines)) + 1):
                 if needle in lines[number - 1]:
                     return number
-        return min(first, node.last_line)
+        return self._line_of_a_value(first, node.last_line) or min(first, node.last_line)
+
+    def _line_of_a_value(self, first: int, last: int) -> int:
+        """Return the only one of these lines that holds a threshold, or 0: it is values that change."""
+        if self.origin is None:
+            return 0
+        found = [number for number in range(first, last + 1) if self.origin.variables_at(number)]
+        return found[0] if len(found) == 1 else 0
 
 
 @dataclass(slots=True)

@@ -148,4 +148,5 @@ def _times(rule: Rule, notes: Notes) -> None:
         calls = (one.name for one in walk(rule.expr.root) if isinstance(one, Call))
         if absent := next((one for one in calls if one == "absent"), ""):
             said = f"{absent}() without `for` fires each time the server starts"
-            notes.add("RULE_FOR", said, rule.text, rule=name, needle=absent)
+            at = rule.hold if rule.hold is not None else rule.text
+            notes.add("RULE_FOR", said, at, rule=name, needle=absent)

@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),
     "kafka": ("ccops.cli.kafka", "See how far consumers are behind, and move them safely."),
     "monitor": ("ccops.cli.monitor", "Prove that metrics, rules and dashboards agree."),
+    "slo": ("ccops.cli.slo", "Hold the service to its objectives."),
     "metrics": ("ccops.cli.metrics", "Prove that what must be measured is measured."),
     "env": ("ccops.cli.env", "Check, compare and show the profiles env/NAME.env."),
     "rules": ("ccops.cli.rules", "Turn thresholds into alert rules that provably fire."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ccops.core.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import httpx
 
@@ -38,7 +38,13 @@ def ask(client: httpx.Client, expr: str, at: float | None = None) -> Answer:
     A refused query is an answer with an error. Raises httpx' errors, and Unreachable for no Prometheus.
     """
     data = {"query": expr} | ({} if at is None else {"time": f"{at:.3f}"})
-    answer = client.post("/api/v1/query", data=data)
+    plain = _checked(client, client.post("/api/v1/query", data=data))
+    if plain["status"] == "error":
+        return Answer(error=str(plain.get("error", "refused")))
+    return _answer(plain.get("data"))
+
+
+def _checked(client: httpx.Client, answer: httpx.Response) -> Mapping[str, object]:
     try:
         plain = answer.json()
     except ValueError:
@@ -50,9 +56,21 @@ def ask(client: httpx.Client, expr: str, at: float | None = None) -> Answer:
             evidence=f"HTTP {answer.status_code}: {answer.text[:160]}",
             next_step="CCOPS_PROMETHEUS_URL must name a Prometheus server",
         )
-    if plain["status"] == "error":
-        return Answer(error=str(plain.get("error", "refused")))
-    return _answer(plain.get("data"))
+    return plain
+
+
+def ask_by(client: httpx.Client, expr: str, label: str, at: float) -> dict[str, float]:
+    """Return the finite instant values of `expr` by a label of its series. Raises as `ask` does."""
+    data = {"query": expr, "time": f"{at:.3f}"}
+    plain = _checked(client, client.post("/api/v1/query", data=data))
+    result = plain.get("data")
+    rows = result.get("result") if isinstance(result, dict) else None
+    found: dict[str, float] = {}
+    for row in rows if isinstance(rows, list) else []:
+        value = _number(row.get("value"))
+        if math.isfinite(value):
+            found[str(row.get("metric", {}).get(label, ""))] = value
+    return found
 
 
 def ask_all(client: httpx.Client, exprs: Sequence[str]) -> list[Answer]:

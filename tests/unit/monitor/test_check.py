@@ -324,7 +324,7 @@ def test_recordings_of_the_rules_are_known_with_their_labels() -> None:
     known = catalogue_of(rule_set(load_profile("prod", Project(ROOT, ROOT / ".ccops"), {})))
     metric = known.get("slo:sli_error:ratio_rate5m")
     assert metric is not None
-    assert metric.label_names() == {"slo"}
+    assert metric.label_names() == frozenset({"slo"})
 
 
 @pytest.mark.parametrize(

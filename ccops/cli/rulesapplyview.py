@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from ccops.cli.options import profile_of
 from ccops.cli.rulesview import parse_sets
-from ccops.core.errors import Refused
 from ccops.core.output import Output, Report
 from ccops.rules import apply as applying
 from ccops.rules.apply import Done, Job, Plan
-from ccops.rules.folder import folder_of
-from ccops.rules.loading import Place
-from ccops.rules.project import Options, RuleSet, rule_set
+from ccops.rules.jobs import job_of
+from ccops.rules.project import Options
 from ccops.rules.scaling import parse_scale
 from ccops.rules.wanted import Change, Kind
 
@@ -46,13 +44,13 @@ def apply_report(call: ApplyCall, output: Output) -> Report:
     profile = profile_of(call.env, call.project)
     if call.apply:
         applying.check_confirmed(profile, call.confirm, call.reason)
-    rules = rule_set(profile, Options(parse_sets(call.sets), parse_scale(call.time_scale)))
-    _check(rules)
-    job = Job(
+    job = job_of(
         profile,
-        {file.name: file.text for file in rules.rendered.files},
-        Place(applying.url_of(profile), folder_of(profile, call.rules_dir), call.timeout_s, _teller(output)),
-        call.reason,
+        Options(parse_sets(call.sets), parse_scale(call.time_scale)),
+        rules_dir=call.rules_dir,
+        reason=call.reason,
+        timeout_s=call.timeout_s,
+        tell=_teller(output),
     )
     if not call.apply:
         plan = applying.plan(job)
@@ -62,26 +60,6 @@ def apply_report(call: ApplyCall, output: Output) -> Report:
     done = applying.apply(job)
     said = f"loaded, compared and evaluated: {done.plan.count} rules in {done.plan.groups} groups"
     return _report(job, done, said if done.changed else "")
-
-
-def _check(rules: RuleSet) -> None:
-    """Refuse rules in which `ccops rules check` finds an error."""
-    from ccops.rules.catalogue import load_catalogue
-    from ccops.rules.check import Settings, check_rendered
-    from ccops.rules.check.engine import SCRAPE_INTERVAL_S
-
-    env = rules.rendered.env
-    # The embedded stack scrapes every second, so that rules whose windows are scaled down still work.
-    scrape_s = 1.0 if rules.profile.stack_kind == "embedded" else SCRAPE_INTERVAL_S
-    checked = check_rendered(rules.rendered, Settings(load_catalogue(env=env), scrape_s=scrape_s))
-    found = [one for one in checked.findings if one.severity == "error"]
-    if found:
-        raise Refused(
-            "RULES_CHECK_FAILED",
-            f"{len(found)} finding(s) in the rules of {env}; nothing was changed",
-            evidence="\n".join(f"{one.file}:{one.line}: {one.code} {one.message}" for one in found[:8]),
-            next_step=f"ccops rules check --env {env}",
-        )
 
 
 def _teller(output: Output) -> Callable[[str], None]:

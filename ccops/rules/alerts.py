@@ -53,7 +53,12 @@ def listed(client: httpx.Client) -> tuple[Alert, ...]:
     """Return every alert that has not ended, silenced or not, by name and start. Raises Unreachable."""
     answer = client.get("/alerts", params={"active": "true", "silenced": "true", "inhibited": "true"})
     answer.raise_for_status()
-    found = [_alert(item) for item in answer.json() if isinstance(item, dict)]
+    return parse_alerts(answer.json())
+
+
+def parse_alerts(plain: object) -> tuple[Alert, ...]:
+    """Return the alerts in what `/api/v2/alerts` answered, by name and start."""
+    found = [_alert(item) for item in plain if isinstance(item, dict)] if isinstance(plain, list) else []
     return tuple(sorted(found, key=lambda one: (one.name, one.starts_at)))
 
 

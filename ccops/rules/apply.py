@@ -195,7 +195,7 @@ def _log(job: Job, run: str, outcome: str, error: BaseException | None = None) -
         "outcome": outcome,
     }
     if error is not None:
-        line["why"] = error.message if isinstance(error, CcopsError | Wrong) else type(error).__name__
+        line["why"] = error.message if isinstance(error, CcopsError) else type(error).__name__
     with contextlib.suppress(OSError):
         path = job.profile.state_dir / "rules-applied.jsonl"
         with path.open("a", encoding="utf-8") as file:

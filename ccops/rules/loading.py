@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ccops.core.errors import Degraded
 from ccops.rules import server
 from ccops.rules.server import LoadedGroup
 from ccops.rules.wanted import Change, changes, in_folder
@@ -34,12 +35,8 @@ class Place:
     foreign: frozenset[str] = frozenset()
 
 
-class Wrong(Exception):
-    """The server did not become what it should; code, sentence and evidence."""
-
-    def __init__(self, code: str, message: str, evidence: str) -> None:
-        super().__init__(message)
-        self.code, self.message, self.evidence = code, message, evidence
+class Wrong(Degraded):
+    """The server did not become what it should; what to do about it is known only after the roll-back."""
 
 
 def mine(client: httpx.Client, place: Place) -> tuple[LoadedGroup, ...]:
@@ -63,7 +60,7 @@ def reload(client: httpx.Client) -> None:
         raise Wrong(
             "RULES_RELOAD_REFUSED",
             f"the server refused the rules (HTTP {answer.status})",
-            answer.text[:500] or "it said nothing",
+            evidence=answer.text[:500] or "it said nothing",
         )
 
 
@@ -85,7 +82,7 @@ def same(client: httpx.Client, place: Place, wanted: Sequence[LoadedGroup]) -> t
     raise Wrong(
         "RULES_NOT_LOADED",
         f"the server answered 200 and has other rules: {len(differs)} difference(s)",
-        "\n".join(lines),
+        evidence="\n".join(lines),
     )
 
 
@@ -103,7 +100,11 @@ def _healthy(client: httpx.Client, place: Place) -> None:
             f"{group.name}/{rule.name}: {rule.last_error}" for group, rule in rules if rule.health == "err"
         ]
         if bad:
-            raise Wrong("RULES_UNHEALTHY", f"{len(bad)} rule(s) fail when evaluated", "\n".join(bad[:_SHOWN]))
+            raise Wrong(
+                "RULES_UNHEALTHY",
+                f"{len(bad)} rule(s) fail when evaluated",
+                evidence="\n".join(bad[:_SHOWN]),
+            )
         unknown = [f"{group.name}/{rule.name}" for group, rule in rules if rule.health != "ok"]
         if not unknown:
             return
@@ -112,6 +113,6 @@ def _healthy(client: httpx.Client, place: Place) -> None:
             raise Wrong(
                 "RULES_NOT_EVALUATED",
                 f"{len(unknown)} rule(s) were not evaluated within {limit:.0f} s",
-                "\n".join(unknown[:_SHOWN]),
+                evidence="\n".join(unknown[:_SHOWN]),
             )
         time.sleep(_LOOK_S)

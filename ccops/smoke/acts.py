@@ -155,7 +155,7 @@ async def looked(context: ActContext, kind: str, args: object) -> Answer:
     found = await probe.observe(Look(source, context.trace))
     rows = [dict(one.data) for one in found]
     evidence = ", ".join(one.evidence for one in found[:3])
-    body = rows[0] if len(rows) == 1 and kind in {"redis", "prom"} else rows
+    body = rows[0] if len(rows) == 1 and kind in {"redis", "prom", "alerts"} else rows
     return Answer(
         kind, f"{kind}: {len(rows)} found", sent, _ms(sent), rows=rows, body=body, evidence=evidence
     )
@@ -192,10 +192,11 @@ def act_function(kind: str) -> ActFunction:
         "stop": acts_stack.stop,
         "start": acts_stack.start,
         "produce": acts_stack.produce,
+        "rules": acts_stack.rules,
     }
     if kind in own:
         return own[kind]
-    if kind in {"redis", "clickhouse", "prom"}:
+    if kind in {"redis", "clickhouse", "prom", "alerts"}:
         return lambda context, args: looked(context, kind, args)
     from importlib.metadata import entry_points
 

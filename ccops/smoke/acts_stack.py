@@ -49,6 +49,23 @@ async def start(context: ActContext, args: object) -> Answer:
     return _done(f"start {service}", sent)
 
 
+async def rules(context: ActContext, args: object) -> Answer:
+    """`rules: {time_scale: 0.03, set: {NAME: value}}` loads the rules, verified; `{}` the profile's."""
+    from ccops.rules.apply import apply
+    from ccops.rules.jobs import job_of
+    from ccops.rules.project import Options
+    from ccops.rules.scaling import parse_scale
+
+    words = _words(args)
+    profile = _own(context, "load rules")
+    sets = {name: str(plain(text)) for name, text in _words(words.get("set") or {}).items()}
+    scale = str(plain(words.get("time_scale", 1)))
+    sent = time.monotonic()
+    job = job_of(profile, Options(sets, parse_scale(scale)), reason=f"scenario step {context.step}")
+    done = await asyncio.to_thread(apply, job)
+    return _done(f"rules: {done.plan.count} loaded and evaluated, times {scale}", sent)
+
+
 async def produce(context: ActContext, args: object) -> Answer:
     """`produce: {topic, value, key, headers}` writes one record past the outbox."""
     words = _words(args)

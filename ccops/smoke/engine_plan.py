@@ -12,8 +12,8 @@ from ccops.smoke.model import CountRule, Effect
 from ccops.smoke.probes.base import brief
 
 # Acts that carry no traceparent; a Python act gets the trace and is trusted to send it.
-_OURS = ("ws", "sleep", "set", "sql", "redis", "kafka", "clickhouse", "prom")
-_UNTRACED = frozenset({*_OURS, "restart", "stop", "start", "produce"})
+_OURS = ("ws", "sleep", "set", "sql", "redis", "kafka", "clickhouse", "prom", "alerts")
+_UNTRACED = frozenset({*_OURS, "restart", "stop", "start", "produce", "rules"})
 _LATE = frozenset({"kafka", "clickhouse", "prom"})
 _TIED = re.compile(r":trace\b|\{trace:|trace_id|event_id")
 

@@ -15,6 +15,7 @@ from ccops.core.errors import Unreachable
 from ccops.core.profile import Profile
 from ccops.smoke.frames import frame_schemas
 from ccops.smoke.model import Scenario, Watch
+from ccops.smoke.probes.alerts import AlertsProbe, open_alerts_probe
 from ccops.smoke.probes.base import Probe
 from ccops.smoke.probes.clickhouse import ClickhouseProbe, open_clickhouse_probe
 from ccops.smoke.probes.prom import MetricSource, PromProbe, ScrapeSource, ServerSource
@@ -36,6 +37,7 @@ KEYS: Mapping[str, str] = {
     "clickhouse": "CCOPS_CLICKHOUSE_URL",
     "prom": "CCOPS_PROMETHEUS_URL",
     "worker": "CCOPS_WORKER_URL",
+    "alerts": "CCOPS_ALERTMANAGER_URL",
 }
 
 
@@ -189,6 +191,7 @@ class Systems:
             "redis": lambda: enter(open_redis_probe(url("redis"))),
             "clickhouse": lambda: enter(open_clickhouse_probe(url("clickhouse"))),
             "prom": self._open_prom,
+            "alerts": self._open_alerts,
         }
 
     async def _open_http(self) -> httpx.AsyncClient:
@@ -197,6 +200,9 @@ class Systems:
     async def _open_sql(self, *, read_only: bool = True) -> SqlProbe:
         probe = open_sql_probe(self.targets.url("sql"), read_only=read_only)
         return await self._stack.enter_async_context(probe)
+
+    async def _open_alerts(self) -> AlertsProbe:
+        return await self._stack.enter_async_context(open_alerts_probe(self.targets.url("alerts")))
 
     async def _open_prom(self) -> PromProbe:
         scrapes: dict[str, MetricSource] = {}

@@ -19,6 +19,7 @@ _SYNONYMS = {
     "ch": "clickhouse",
     "olap": "clickhouse",
     "prometheus": "prom",
+    "alertmanager": "alerts",
     "websocket": "ws",
     "valkey": "redis",
     "do": "steps",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-SYSTEMS = ("http", "ws", "sql", "redis", "kafka", "clickhouse", "prom")
+SYSTEMS = ("http", "ws", "sql", "redis", "kafka", "clickhouse", "prom", "alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ class Watch:
 class Effect:
     """One assertion about one system after the act of a step.
 
-    `where` is `sql|redis|clickhouse|prom` or the name of a watch. Every system yields observations
+    `where` is `sql|redis|clickhouse|prom|alerts` or the name of a watch. Every system yields observations
     (rows, keys, samples, frames, records as JSON objects); those that `match` are counted.
 
     source   what to look at: {query, params} for sql and clickhouse, {key} for redis,
-             {metric, labels, scrape} for prom; empty for a watch
+             {metric, labels, scrape} for prom, {alert, labels} for alerts; empty for a watch
     by       correlation: None = the trace id of the step, a mapping of field -> value, or "none"
     within_s seconds from the send of the act; settle_s more seconds in which the count must not change
     """

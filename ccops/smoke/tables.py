@@ -15,7 +15,7 @@ VARIABLE_PATTERN: Final = r"[a-z_][a-z0-9_]{0,63}"
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 WS_VERBS: Final = ("drop", "reopen", "open", "send", "stall", "closed")
 ROW_SYSTEMS: Final = ("sql", "clickhouse")
-EFFECT_SYSTEMS: Final = ("sql", "redis", "clickhouse", "prom")
+EFFECT_SYSTEMS: Final = ("sql", "redis", "clickhouse", "prom", "alerts")
 SCRAPES: Final = ("auto", "backend", "worker")
 RULES: Final = ("exactly", "at_least", "never")
 DEFAULT_WITHIN_S: Final[Mapping[str, float]] = {
@@ -25,6 +25,7 @@ DEFAULT_WITHIN_S: Final[Mapping[str, float]] = {
     "kafka": 10.0,
     "clickhouse": 15.0,
     "prom": 20.0,
+    "alerts": 30.0,
 }
 DEFAULT_EVERY_S: Final = 0.25
 
@@ -120,6 +121,14 @@ ACTS: Final[Mapping[str, Shape]] = {
         "labels": Field("mapping", "Labels the sample must have."),
         "scrape": Field("choice", "Whom to ask.", choices=SCRAPES),
     },
+    "alerts": {
+        "alert": Field("text", "Name of the alert.", required=True),
+        "labels": Field("mapping", "Labels it must have."),
+    },
+    "rules": {
+        "time_scale": Field("any", "Shortens every window and `for`; 1 when left out."),
+        "set": Field("mapping", "Thresholds; left out, those of the profile."),
+    },
     "produce": {
         "topic": Field("text", "Topic to write to, past the outbox.", required=True),
         "value": Field("any", "A text as it stands, anything else as JSON.", required=True),
@@ -161,7 +170,7 @@ EXPECT: Final[Shape] = {
     "same_as": Field("text", "Earlier step whose answer this one must equal."),
 }
 EFFECT: Final[Shape] = {
-    "where": Field("text", "sql, redis, clickhouse, prom or the name of a watch.", required=True),
+    "where": Field("text", "sql, redis, clickhouse, prom, alerts or the name of a watch.", required=True),
     "label": Field("text", "One line for the report."),
     "exactly": Field("number", "This many observations match, and no more."),
     "at_least": Field("number", "This many observations match, or more."),
@@ -177,6 +186,7 @@ SOURCES: Final[Mapping[str, Shape]] = {
     "clickhouse": ACTS["clickhouse"],
     "redis": ACTS["redis"],
     "prom": ACTS["prom"],
+    "alerts": ACTS["alerts"],
 }
 ALL_SOURCE_KEYS: Final[Shape] = {key: field for shape in SOURCES.values() for key, field in shape.items()}
 INVARIANT: Final[Shape] = {

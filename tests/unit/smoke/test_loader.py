@@ -155,7 +155,7 @@ def test_all_errors_come_at_once_with_their_places() -> None:
         ("no_negative: {sql:", "no_negative: {pg:", "invariant no_negative needs exactly one of sql, clickhouse"),
         ("no_negative: {sql:", "no_negative: {every: 5, sql:", "every: duration 5 has no unit: write 5s or 5ms"),
         ("    part: 1\n    http: {post: /api/auth/signup", "    part: 1\n    htp: {post: /api/auth/signup", "unknown act or key 'htp' (did you mean http?)"),
-        ("{id: rest, sleep: 1s}", "{id: rest}", "the step has no act (one of http, ws, sql, clickhouse, redis, kafka, prom, produce, stop, start, restart, repeat, race, sleep, set, browser)"),
+        ("{id: rest, sleep: 1s}", "{id: rest}", "the step has no act (one of http, ws, sql, clickhouse, redis, kafka, prom, alerts, rules, produce, stop, start, restart, repeat, race, sleep, set, browser)"),
         ("{id: rest, sleep: 1s}", "{id: rest, sleep: 1s, set: {a: 1}}", "a step does one act, this one has sleep and set"),
         ("{id: rest, sleep: 1s}", "{sleep: 1s}", "a step needs 'id'"),
         ("{id: rest, sleep: 1s}", "{id: rest, sleep: 1s, expects: {}}", "unknown key 'expects' in a step (did you mean expect?)"),

@@ -26,9 +26,10 @@ def lag_now(
     groups: Sequence[str],
     topics: Sequence[str],
     isolation: str,
+    output: Output,
     fail_above: int | None,
 ) -> Report:
-    """Return the lag of `groups` (none: all) as it is now."""
+    """Return the lag of `groups` (none: all) as it is now; `output` is for whoever watches."""
     return lag_report(profile, _read(broker, groups, topics, isolation), fail_above)
 
 
@@ -40,8 +41,8 @@ def watch_lag(
     isolation: str,
     output: Output,
     fail_above: int | None,
-) -> None:
-    """Show the lag every second; return when a group is above `fail_above`, else go on until Ctrl-C."""
+) -> Report:
+    """Show the lag every second until Ctrl-C, or a group is above `fail_above`; return that moment's."""
     while True:
         lags = _read(broker, groups, topics, isolation)
         if output is Output.JSON:
@@ -51,7 +52,7 @@ def watch_lag(
             _show(lags)
         sys.stdout.flush()
         if fail_above is not None and any(one.total > fail_above for one in lags):
-            return
+            return lag_report(profile, lags, fail_above)
         time.sleep(_EVERY_S)
 
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ccops.core.clock import iso
-from ccops.core.errors import CcopsError, Unreachable
+from ccops.core.errors import CcopsError, Degraded, Refused, Unreachable
 from ccops.kafka import audit, journal
-from ccops.kafka.guard import check_fresh
+from ccops.kafka.guard import check_commits, check_fresh
 from ccops.kafka.lag import lag_of
+from ccops.kafka.look import look, looked_after
 from ccops.kafka.model import Observed
-from ccops.kafka.observe import Scope, observe
 from ccops.kafka.plan import Plan
 from ccops.kafka.run import Context
 from ccops.kafka.silence import Silence, begin_silence, open_silencer
 from ccops.kafka.snapshot import Who, take
-from ccops.kafka.write import Ending, write_offsets
+from ccops.kafka.write import Ending, Written, write_offsets
 from ccops.stack.control import uninterrupted
 
 
@@ -60,22 +60,23 @@ def perform(context: Context, plan: Plan, who: Who, action: str, observed: Obser
         snapshot=str(path),
         lag_before=before,
     )
-    context.audit(entry)
-    run = journal.write(
-        journal.Entry(
-            context.folder / "runs" / f"{who.run_id}.json",
-            who,
-            action,
-            plan.group,
-            plan.cluster,
-            path,
-            silenced=bool(context.alertmanager),
-        )
+    run = journal.Entry(
+        context.folder / "runs" / f"{who.run_id}.json",
+        who,
+        action,
+        plan.group,
+        plan.cluster,
+        path,
+        silenced=bool(context.alertmanager),
     )
     silence: Silence | None = None
     try:
+        journal.write(run)  # before the first line of the log: whatever has a beginning there gets an end
+        context.audit(entry)
         silence = _silence(context, plan.group, who)
+        run = journal.writing(run)  # before the last look: between that and the write there is no disk
         check_fresh(plan, look(context, plan))
+        check_commits(plan, context.broker.committed(plan.group, stable=True))
     except BaseException as error:
         with uninterrupted():
             said = error.message if isinstance(error, CcopsError) else type(error).__name__
@@ -96,12 +97,11 @@ def _written(
     observed: Observed,
 ) -> Outcome:
     restore = restore_command(plan.env, run.snapshot)
-    run = journal.writing(run)
     written = write_offsets(context.broker, plan.group, plan.moving, observed.committed, restore)
     context.tell(f"write: {written.ending}, read back {len(written.after)} partition(s)")
     lag_after, said = None, ""
     if written.ending is not Ending.UNKNOWN:
-        lag_after = _lag_after(context, plan)
+        lag_after, written = looked_after(context, plan, written, restore)
         quiet = written.ending in {Ending.NOTHING, Ending.UNDONE}
         said = settle_silence(context, silence, plan.group, run.who, lag_after, quiet=quiet)
     detail = written.failure.message if written.failure else written.note
@@ -119,7 +119,10 @@ def _written(
             for one in plan.moving
         ],
     )
-    missing = finish(context, closing, outcome=written.ending.value, detail=detail)
+    try:
+        missing = finish(context, closing, outcome=written.ending.value, detail=detail)
+    except Refused as error:  # it was written, so that "refused, nothing was changed" would be a lie
+        raise _unlogged(plan.group, written, error, restore) from error
     if written.ending is not Ending.UNKNOWN:  # the next call finds that one and looks again
         journal.close(run)
     if written.failure is not None:
@@ -195,23 +198,11 @@ def end_silence(context: Context, silence: Silence | None, group: str, who: Who)
     return f"silence {ident} ended"
 
 
-def look(context: Context, plan: Plan) -> Observed:
-    """Look at what `plan` is about as it is now; a topic that is gone shows as a difference."""
-    group = context.broker.describe([plan.group])[plan.group]
-    there = context.broker.topics(list(plan.topics))
-    numbers: dict[str, set[int]] = {}
-    for one in plan.targets:
-        numbers.setdefault(one.place[0], set()).add(one.place[1])
-    parts = {
-        name: frozenset(number for number in wanted if number < there[name].partitions)
-        for name, wanted in numbers.items()
-        if name in there
-    }
-    return observe(context.broker, group, Scope({name: some for name, some in parts.items() if some}))[0]
-
-
-def _lag_after(context: Context, plan: Plan) -> int | None:
-    try:
-        return lag_of(look(context, plan)).total
-    except CcopsError:
-        return None
+def _unlogged(group: str, written: Written, error: Refused, restore: str) -> Degraded:
+    failed = f"{written.failure.code}: {written.failure.message}\n" if written.failure else ""
+    return Degraded(
+        "KAFKA_AUDIT_LOST",
+        f"{group}: {written.ending.value}, but the audit log could not be written",
+        evidence=f"{failed}{error.message}",
+        next_step=f"make room; the next --apply writes the line that is missing; undo: {restore}",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from ccops.kafka.model import Place
 from ccops.kafka.snapshot import Who
 
 TABLE = "consumer_offsets"
+UNKNOWN = "unknown"
 _INSERT = (
     "INSERT INTO consumer_offsets"
     " (run_id, consumer_group, topic, partition, before_offset, target_offset, after_offset,"
@@ -84,6 +86,25 @@ def record(path: Path, entry: Entry) -> None:
     append_durably(path, line)
 
 
+def has_ended(path: Path, run_id: str) -> bool:
+    """Return whether the log at `path` holds the end of a run; an unknown one is none, nor a torn line."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return any(run_id in line and _ends(line, run_id) for line in file)
+    except FileNotFoundError:
+        return False
+
+
+def _ends(line: str, run_id: str) -> bool:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return False
+    if not isinstance(data, dict) or data.get("outcome") == UNKNOWN:
+        return False
+    return (data.get("run_id"), data.get("event")) == (run_id, "finished")
+
+
 def record_table(profile: Profile, entry: Entry) -> str:
     """Write `entry` to the table when PostgreSQL is there; return why not, empty when it was written.
 
@@ -100,6 +121,8 @@ def record_table(profile: Profile, entry: Entry) -> str:
         return asyncio.run(_insert(url, entry))
     except Unreachable as error:
         return f"{error.message}: {error.evidence}"
+    except Exception as error:  # noqa: BLE001 - as with an address that is none; its text may hold the password
+        return f"{type(error).__name__}: is CCOPS_DATABASE_URL the address of a PostgreSQL?"
 
 
 async def _insert(url: str, entry: Entry) -> str:
@@ -127,6 +150,8 @@ async def _insert(url: str, entry: Entry) -> str:
             await cursor.executemany(_INSERT, rows)
     except psycopg.errors.UndefinedTable:
         return f"the database has no table {TABLE}: its schema is older than 0005"
-    except psycopg.Error as error:
+    except psycopg.DatabaseError as error:
+        if error.sqlstate is None:  # not the server's own words
+            raise
         return f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
     return ""

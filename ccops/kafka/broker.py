@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from ccops.clients.guard import translated, unreachable
-from ccops.clients.kafka import errors
+from ccops.clients.guard import unreachable
 from ccops.clients.kafka_admin import open_admin
-from ccops.core.errors import Unreachable
+from ccops.core.errors import Refused, Unreachable
 from ccops.kafka.model import Cluster, Committed, Found, Group, Member, Place, Refusal, Topic
 
 if TYPE_CHECKING:
-    from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin._group import ConsumerGroupDescription
     from confluent_kafka.admin._listoffsets import ListOffsetsResultInfo, OffsetSpec
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 _NO_IDENT = "AAAAAAAAAAAAAAAAAAAAAA"  # sixteen zero bytes: the broker gives topics no identity
 _ABSENT = frozenset({"GROUP_ID_NOT_FOUND", "INVALID_GROUP_ID"})
-_LOST_TOPIC = "UNKNOWN_TOPIC_OR_PART"
-_TRY_S = 3.0
+_LOST_TOPIC = frozenset({"UNKNOWN_TOPIC_OR_PART", "TOPIC_EXCEPTION"})  # the latter: no topic can be called so
+_LONGEST_GROUP = 32_767  # a longer name can't be sent at all
+_UNSTABLE = "UNSTABLE_OFFSET_COMMIT"
+_SOON_S = 0.1
+# A new cluster makes its topic of offsets at the first question, a topic's leader begins after it is told.
+COMING = frozenset(
+    {
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "NOT_COORDINATOR",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+    }
+)
 
 
 class Broker:
@@ -32,7 +44,7 @@ class Broker:
 
     def __init__(self, client: AdminClient, bootstrap: str, timeout: float = 10.0) -> None:
         self._client, self._bootstrap, self._timeout = client, bootstrap, timeout
-        self._anonymous = False
+        self._anonymous: bool | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -40,10 +52,12 @@ class Broker:
         return self._bootstrap
 
     def cluster(self) -> Cluster:
-        """Return which cluster this is; ask for topics first, they tell whether it has identities."""
+        """Return which cluster this is; any topic shows whether it has identities, so one is looked at."""
         found = self._client.describe_cluster(request_timeout=self._timeout)
         ident = self._answer(found).cluster_id or "unknown"
-        return Cluster(str(ident), self._bootstrap, self._anonymous)
+        if self._anonymous is None:
+            self.topics(self.topic_names()[:1])
+        return Cluster(str(ident), self._bootstrap, bool(self._anonymous))
 
     def topics(self, names: Sequence[str]) -> dict[str, Topic]:
         """Return the topics that exist among `names`."""
@@ -58,11 +72,11 @@ class Broker:
         for name, future in asked.items():
             said = self._perhaps(future)
             if isinstance(said, Refusal):
-                if said.code != _LOST_TOPIC:
+                if said.code not in _LOST_TOPIC:
                     raise self._down(f"{name}: {said.text}")
                 continue
             ident = str(said.topic_id)
-            self._anonymous = self._anonymous or ident == _NO_IDENT
+            self._anonymous = bool(self._anonymous) or ident == _NO_IDENT
             found[name] = Topic(name, len(said.partitions), "" if ident == _NO_IDENT else ident)
         return found
 
@@ -87,9 +101,16 @@ class Broker:
 
     def groups(self) -> dict[str, str]:
         """Return every group with its state. Raises Unreachable when a coordinator did not answer."""
+        (said,) = self._settled(lambda: {"": self._groups()}).values()
+        if isinstance(said, Refusal):
+            raise self._down(f"groups: {said.text}")
+        return said
+
+    def _groups(self) -> dict[str, str] | Refusal:
         listed = self._answer(self._client.list_consumer_groups(request_timeout=self._timeout))
-        if listed.errors:
-            raise self._down(f"groups: {listed.errors[0]}")
+        for error in listed.errors:
+            inner = error.args[0]
+            return Refusal(inner.name(), inner.str())
         return {item.group_id: _word(item.state) for item in listed.valid}
 
     def describe(self, names: Sequence[str]) -> dict[str, Group]:
@@ -97,46 +118,56 @@ class Broker:
         if not names:
             return {}
         known = self.groups()
-        found: dict[str, Group] = {}
-        asked = self._client.describe_consumer_groups(sorted(set(names)), request_timeout=self._timeout)
-        for name, future in asked.items():
-            said = self._perhaps(future)
+        asked = sorted(name for name in set(names) if len(name.encode()) <= _LONGEST_GROUP)
+        answers = self._settled(lambda: self._described(asked))
+        found = {name: Group(name, "DEAD", exists=False) for name in names}
+        for name, said in answers.items():
             if isinstance(said, Refusal):
                 if said.code not in _ABSENT:
                     raise self._down(f"{name}: {said.text}")
                 found[name] = Group(name, known.get(name, "DEAD"), exists=name in known)
-                continue
-            members = tuple(
-                Member(
-                    item.member_id,
-                    item.client_id,
-                    item.host,
-                    tuple((place.topic, place.partition) for place in item.assignment.topic_partitions),
-                )
-                for item in said.members
-            )
-            found[name] = Group(name, _word(said.state), members, exists=name in known)
+            else:
+                found[name] = Group(name, _word(said.state), _members(said), exists=name in known)
         return found
 
-    def committed(self, group: str) -> dict[Place, Committed]:
+    def _described(self, names: list[str]) -> dict[str, ConsumerGroupDescription | Refusal]:
+        if not names:
+            return {}
+        asked = self._client.describe_consumer_groups(names, request_timeout=self._timeout)
+        return {name: self._perhaps(future) for name, future in asked.items()}
+
+    def committed(self, group: str, *, stable: bool = False) -> dict[Place, Committed]:
         """Return everything `group` has committed; partitions without a commit are absent.
 
         Ask only after `describe` was answered: see `read_back` for what a coordinator that begins does.
+        `stable`: raise Refused when a transaction has yet to decide about one of its offsets. Without it the
+        answer is what was committed before that transaction.
         """
+        (said,) = self._settled(lambda: {group: self._committed(group, stable)}).values()
+        if not isinstance(said, Refusal):
+            return said
+        if said.code in _ABSENT:
+            return {}
+        if said.code == _UNSTABLE:
+            raise _undecided(group, said.text)
+        raise self._down(f"offsets of {group}: {said.text}")
+
+    def _committed(self, group: str, stable: bool) -> dict[Place, Committed] | Refusal:
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         asked = self._client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=self._timeout
+            [ConsumerGroupTopicPartitions(group)], require_stable=stable, request_timeout=self._timeout
         )
         said = self._perhaps(asked[group])
         if isinstance(said, Refusal):
-            if said.code in _ABSENT:
-                return {}
-            raise self._down(f"offsets of {group}: {said.text}")
+            return said
+        for item in said.topic_partitions:  # an error is no answer: it must never read as "no commit"
+            if item.error is not None:
+                return Refusal(item.error.name(), f"{item.topic}:{item.partition}: {item.error.str()}")
         return {
             (item.topic, item.partition): Committed(item.offset, item.metadata or "")
             for item in said.topic_partitions
-            if item.error is None and item.offset >= 0
+            if item.offset >= 0
         }
 
     def find(
@@ -153,24 +184,32 @@ class Broker:
         if not wanted:
             return [{} for _ in specs]
         level = IsolationLevel.READ_UNCOMMITTED if uncommitted else IsolationLevel.READ_COMMITTED
-        asked = [
-            self._client.list_offsets(
-                {TopicPartition(*place): spec for place in wanted},
-                isolation_level=level,
-                request_timeout=self._timeout,
-            )
-            for spec in specs
-        ]
-        return [self._found(futures) for futures in asked]
 
-    def _found(self, futures: Mapping[TopicPartition, Future[ListOffsetsResultInfo]]) -> dict[Place, Found]:
-        found: dict[Place, Found] = {}
-        for place, future in futures.items():
-            said = self._perhaps(future)
+        def ask() -> dict[tuple[int, Place], Found | Refusal]:
+            asked = [
+                self._client.list_offsets(
+                    {TopicPartition(*place): spec for place in wanted},
+                    isolation_level=level,
+                    request_timeout=self._timeout,
+                )
+                for spec in specs
+            ]
+            return {
+                (number, (place.topic, place.partition)): self._one(future)
+                for number, futures in enumerate(asked)
+                for place, future in futures.items()
+            }
+
+        found: list[dict[Place, Found]] = [{} for _ in specs]
+        for (number, place), said in self._settled(ask).items():
             if isinstance(said, Refusal):
-                raise self._down(f"{place.topic}:{place.partition}: {said.text}")
-            found[place.topic, place.partition] = Found(int(said.offset), int(said.timestamp))
+                raise self._down(f"{place[0]}:{place[1]}: {said.text}")
+            found[number][place] = said
         return found
+
+    def _one(self, future: Future[ListOffsetsResultInfo]) -> Found | Refusal:
+        said = self._perhaps(future)
+        return said if isinstance(said, Refusal) else Found(int(said.offset), int(said.timestamp))
 
     def alter(self, group: str, offsets: Mapping[Place, Committed]) -> dict[Place, Refusal]:
         """Commit `offsets` for an idle group in one call; return the partitions that refused.
@@ -180,6 +219,8 @@ class Broker:
         """
         from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
+        if wrong := [place for place, item in offsets.items() if item.offset < 0]:
+            raise ValueError(f"{wrong[0]} would be committed at {offsets[wrong[0]].offset}")
         places = [TopicPartition(*place, item.offset, item.metadata) for place, item in offsets.items()]
         asked = self._client.alter_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group, places)], request_timeout=self._timeout
@@ -201,6 +242,16 @@ class Broker:
         """Remove an empty group; return why not when the broker refuses."""
         said = self._perhaps(self._client.delete_consumer_groups([name], request_timeout=self._timeout)[name])
         return said if isinstance(said, Refusal) else None
+
+    def _settled(self, ask: Callable[[], dict[K, T | Refusal]]) -> dict[K, T | Refusal]:
+        """Return what `ask` does, asked again while a coordinator or leader is beginning."""
+        end = time.monotonic() + self._timeout
+        while True:
+            said = ask()
+            early = any(isinstance(one, Refusal) and one.code in COMING for one in said.values())
+            if not early or time.monotonic() > end:
+                return said
+            time.sleep(_SOON_S)
 
     def _perhaps(self, future: Future[T]) -> T | Refusal:
         """Return the answer, or the broker's refusal. A client-side failure is Unreachable."""
@@ -233,47 +284,25 @@ def open_broker(bootstrap: str, *, timeout: float = 10.0) -> Iterator[Broker]:
         yield Broker(client, bootstrap, timeout)
 
 
-def read_back(bootstrap: str, group: str, places: Sequence[Place], seconds: float) -> dict[Place, Committed]:
-    """Return what `group` has committed for `places`, asking again for `seconds` while nobody answers.
-
-    Each try is a client of its own, and a consumer (which joins nothing): one that saw its broker die may
-    wait long before it looks again, and the admin client of librdkafka 2.16 ends the process with a
-    segmentation fault when a coordinator that has just begun answers its question for offsets.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return _read_back(bootstrap, group, places)
-        except Unreachable:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
-
-
-def _read_back(bootstrap: str, group: str, places: Sequence[Place]) -> dict[Place, Committed]:
-    from confluent_kafka import Consumer, TopicPartition
-
-    with translated("kafka", bootstrap, errors()):
-        consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": group,
-                "enable.auto.commit": False,
-                "log_level": 0,
-                "error_cb": lambda error: None,
-            }
+def _members(said: ConsumerGroupDescription) -> tuple[Member, ...]:
+    return tuple(
+        Member(
+            item.member_id,
+            item.client_id,
+            item.host,
+            tuple((place.topic, place.partition) for place in item.assignment.topic_partitions),
         )
-        try:
-            said = consumer.committed([TopicPartition(*place) for place in places], timeout=_TRY_S)
-        finally:
-            consumer.close()
-    if bad := [item.error for item in said if item.error is not None]:
-        raise unreachable("kafka", bootstrap, ConnectionError(bad[0].str()))
-    return {
-        (item.topic, item.partition): Committed(item.offset, item.metadata or "")
-        for item in said
-        if item.offset >= 0
-    }
+        for item in said.members
+    )
+
+
+def _undecided(group: str, said: str) -> Refused:
+    return Refused(
+        "KAFKA_GROUP_IN_TRANSACTION",
+        f"a transaction that has not ended holds offsets of {group}",
+        evidence=said,
+        next_step="let its producer end it, or wait for its time-out (60 s unless set), then again",
+    )
 
 
 def _word(state: object) -> str:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from ccops.core.errors import CcopsError, Degraded
 from ccops.kafka import journal
-from ccops.kafka.apply import Outcome, look, perform
+from ccops.kafka.apply import Outcome, perform
 from ccops.kafka.guard import check_fresh, wait_idle
+from ccops.kafka.look import look
 from ccops.kafka.plan import Plan
 from ccops.kafka.recover import recover_all
 from ccops.kafka.run import Context
@@ -38,10 +39,9 @@ def recover_first(context: Context) -> tuple[str, ...]:
 
 def execute_all(context: Context, plans: Sequence[Plan], action: str = "reset") -> tuple[Outcome, ...]:
     """Execute the plans one after the other; the first that fails stops the rest, and that is said."""
-    for plan in plans:  # nothing is written while any of them could be refused
-        observed = look(context, plan)
-        if not context.options.wait_s:
-            check_fresh(plan, observed)
+    if len(plans) > 1 and not context.options.wait_s:
+        for plan in plans:  # nothing is written while any of them could be refused
+            check_fresh(plan, look(context, plan))
     done: list[Outcome] = []
     for plan in plans:
         try:

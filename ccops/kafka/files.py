@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -31,12 +32,20 @@ def write_durably(path: Path, text: str) -> None:
 
 
 def append_durably(path: Path, line: Mapping[str, object]) -> None:
-    """Append one JSON line in a single write, and sync it. Raises Refused when it can't be written."""
+    """Append one JSON line in a single write, and sync it. Raises Refused when it can't be written.
+
+    A line that an earlier process could not finish is ended first, so that it spoils only itself.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+            size = os.fstat(handle).st_size
+            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            text = ("\n" if torn else "") + json.dumps(line, ensure_ascii=False) + "\n"
+            data = text.encode(errors="backslashreplace")  # half a character is written as JSON's own escape
+            if os.write(handle, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)

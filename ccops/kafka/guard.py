@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from ccops.core.clock import iso
 from ccops.core.errors import Refused
 from ccops.core.profile import Profile
 from ccops.kafka.broker import Broker
-from ccops.kafka.model import Group, Observed
+from ccops.kafka.model import Committed, Group, Observed, Place
 from ccops.kafka.naming import check_group_name, env_of
 from ccops.kafka.observe import unknown_group
-from ccops.kafka.plan import Allowed, Plan, differences, place_name
+from ccops.kafka.plan import Allowed, Plan, commits_moved, differences, place_name
 from ccops.kafka.targets import Mark, Target, Wish
 
 _SHOWN = 5
@@ -75,34 +75,45 @@ def check_targets(wish: Wish, targets: Sequence[Target], allowed: Allowed) -> No
             evidence=_sample(clamped, lambda one: f"first left is {one.earliest}, {most}{one.lost} lost"),
             next_step="--allow-clamp starts at the first records that are left",
         )
-    timed = [one for one in targets if one.mark is not Mark.EMPTY] if wish.timed else []
-    if timed and all(one.mark is Mark.END for one in timed) and not allowed.no_match_end:
+    nowhere = wish.timed and targets and all(one.mark in {Mark.END, Mark.EMPTY} for one in targets)
+    if nowhere and not allowed.no_match_end:
         raise Refused(
             "KAFKA_NO_RECORD",
             f"no partition has a record at or after {wish.text}",
-            evidence=_sample(timed, lambda one: f"ends at {one.latest}, its records are older"),
+            evidence=_sample(targets, _without),
             next_step="an earlier time, or --on-no-match end to go to the ends",
         )
-    if targets and all(one.offset is None for one in targets):
+    if all(one.offset is None for one in targets):
+        none = "the group has committed in no topic, so that --all-topics is none"
         raise Refused(
             "KAFKA_NOTHING_COMMITTED",
             f"{wish.kind.value} has nothing to start from",
-            evidence=f"none of the {len(targets)} partition(s) has an offset to take",
-            next_step="--to-datetime, --to-earliest or --to-latest need no commit",
+            evidence=f"none of the {len(targets)} partition(s) has an offset to take" if targets else none,
+            next_step="--topic NAME with --to-datetime, --to-earliest or --to-latest needs no commit",
         )
+
+
+def _without(one: Target) -> str:
+    if one.mark is not Mark.EMPTY:
+        return f"ends at {one.latest}, its records are older"
+    return f"is empty: all {one.latest} record(s) were removed" if one.latest else "has never had a record"
 
 
 def check_fresh(plan: Plan, observed: Observed) -> None:
     """Refuse when the cluster is not what `plan` saw: a member came, a topic changed, an offset moved."""
     check_idle(observed.group)
     if changed := differences(plan, observed):
-        more = f"\nand {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-        raise Refused(
-            "KAFKA_PLAN_STALE",
-            f"{plan.group} is not what was planned: {len(changed)} difference(s)",
-            evidence="\n".join(changed[:_SHOWN]) + more,
-            next_step="look again and plan again: the same call without --plan and --apply",
-        )
+        raise _stale(plan, changed)
+
+
+def check_commits(plan: Plan, committed: Mapping[Place, Committed]) -> None:
+    """Refuse when somebody moved the group since the last look: the last thing before the write.
+
+    Kafka has no compare-and-set, so that another machine can still come in between; then whoever was there
+    first reads back something else than they wrote, and says so.
+    """
+    if changed := commits_moved(plan, committed):
+        raise _stale(plan, changed)
 
 
 def check_age(plan: Plan, profile: Profile, now: datetime) -> None:
@@ -117,8 +128,8 @@ def check_age(plan: Plan, profile: Profile, now: datetime) -> None:
     if plan.expired(now):
         raise Refused(
             "KAFKA_PLAN_EXPIRED",
-            f"the plan is from {iso(plan.made_at)}",
-            evidence="a plan is valid for 15 minutes",
+            f"the plan is from {iso(plan.made_at)}, and now is {iso(now)}",
+            evidence="a plan is valid for 15 minutes, and not before it was made",
             next_step="plan again: the same call without --plan and --apply",
         )
 
@@ -142,6 +153,16 @@ def check_confirmed(profile: Profile, groups: Sequence[str], confirm: str, reaso
             evidence="it goes to the audit log, for the person who asks next month",
             next_step='--reason "why this is done"',
         )
+
+
+def _stale(plan: Plan, changed: Sequence[str]) -> Refused:
+    more = f"\nand {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return Refused(
+        "KAFKA_PLAN_STALE",
+        f"{plan.group} is not what was planned: {len(changed)} difference(s)",
+        evidence="\n".join(changed[:_SHOWN]) + more,
+        next_step="look again and plan again: the same call without --plan and --apply",
+    )
 
 
 def _sample(targets: Sequence[Target], said: Callable[[Target], str]) -> str:

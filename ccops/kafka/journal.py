@@ -81,9 +81,9 @@ def unfinished(folder: Path) -> list[Entry]:
 
 
 @contextmanager
-def locked(folder: Path, who: Who) -> Iterator[None]:
+def locked(folder: Path, who: Who, name: str = "lock") -> Iterator[None]:
     """Hold the lock of `folder`. Raises Refused when another operator holds it; the kernel frees it."""
-    path = folder / "lock"
+    path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

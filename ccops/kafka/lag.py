@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from ccops.kafka.broker import Broker
 from ccops.kafka.model import Cluster, Group, Observed
-from ccops.kafka.observe import Scope, known_groups, observe
+from ccops.kafka.observe import Scope, known_groups, observe, scope_of
 
 
 class State(StrEnum):
@@ -66,13 +66,13 @@ def lag_of(observed: Observed) -> GroupLag:
 def read_lag(
     broker: Broker, names: Sequence[str], topics: Sequence[str] = (), *, uncommitted: bool = False
 ) -> tuple[GroupLag, ...]:
-    """Return the lag of each group over `topics` (none: all it has committed in).
+    """Return the lag of each group over `topics` as `--topic` names them (none: all it has committed in).
 
     Ends are those of committed transactions unless `uncommitted`: what a transaction holds back can't be
     consumed yet and is no lag. Raises CcopsError (exit 1) for an unknown group.
     """
+    scope = scope_of(topics) if topics else Scope({}, every=True)
     groups = known_groups(broker, names)
-    scope = Scope(dict.fromkeys(topics, frozenset())) if topics else Scope({}, every=True)
     return tuple(lag_of(observe(broker, groups[name], scope, uncommitted=uncommitted)[0]) for name in names)
 
 

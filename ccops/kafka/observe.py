@@ -89,16 +89,24 @@ def observe(
 
 
 def observe_with(
-    broker: Broker, group: Group, scope: Scope, times_ms: Sequence[int], *, uncommitted: bool = False
+    broker: Broker,
+    group: Group,
+    scope: Scope,
+    times_ms: Sequence[int],
+    *,
+    uncommitted: bool = False,
+    stable: bool = False,
 ) -> tuple[Observed, list[dict[Place, Found]]]:
     """Return what `group` has committed and, read afterwards, the ends; and the look-ups by time.
+
+    `stable`: raise Refused while a transaction has yet to decide about one of the group's offsets.
 
     Committed offsets come first: read later they could be ahead of an end that is already old, and a lag
     would be negative though nothing is wrong.
     """
     from confluent_kafka.admin._listoffsets import OffsetSpec
 
-    committed = broker.committed(group.name)
+    committed = broker.committed(group.name, stable=stable)
     if scope.every:
         scope = Scope(dict.fromkeys(sorted({topic for topic, _ in committed}), frozenset()), every=True)
     topics = broker.topics(list(scope.topics))

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ccops.core.clock import iso
-from ccops.kafka.model import Observed, Place
+from ccops.kafka.model import Committed, Observed, Place
 from ccops.kafka.targets import Kind, Target, Wish
 
 VALID = timedelta(minutes=15)
+_SKEW = timedelta(minutes=1)  # between the clocks of who planned and who applies
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ class Plan:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
     def expired(self, now: datetime) -> bool:
-        """Return whether the plan is too old to be applied unseen."""
-        return now - self.made_at > VALID
+        """Return whether the plan is too old to be applied unseen, or from the future: then nobody knows."""
+        return not -_SKEW < now - self.made_at < VALID
 
 
 def make_plan(
@@ -134,10 +135,7 @@ def _moved(target: Target, observed: Observed) -> Iterator[str]:
     ends = observed.ends.get(target.place)
     if ends is None:
         return
-    commit = observed.committed.get(target.place)
-    now = commit.offset if commit else None
-    if now != target.before:
-        yield f"{name}: committed was {_word(target.before)}, is {_word(now)}"
+    yield from _commit_moved(target, observed.committed)
     if ends.latest < target.latest:
         yield f"{name}: its end ran backwards from {target.latest} to {ends.latest}: recreated or truncated"
     elif target.offset is not None and target.offset < ends.earliest:
@@ -145,6 +143,18 @@ def _moved(target: Target, observed: Observed) -> Iterator[str]:
             f"{name}: retention moved: the target {target.offset} is gone, "
             f"{ends.earliest - target.offset} record(s) were lost since the plan"
         )
+
+
+def commits_moved(plan: Plan, committed: Mapping[Place, Committed]) -> tuple[str, ...]:
+    """Return which commits are no longer as `plan` saw them, as sentences."""
+    return tuple(said for target in plan.targets for said in _commit_moved(target, committed))
+
+
+def _commit_moved(target: Target, committed: Mapping[Place, Committed]) -> Iterator[str]:
+    commit = committed.get(target.place)
+    now = commit.offset if commit else None
+    if now != target.before:
+        yield f"{place_name(target.place)}: committed was {_word(target.before)}, is {_word(now)}"
 
 
 def _word(offset: int | None) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ccops.core.errors import CcopsError, Refused
+from ccops.core.errors import CcopsError, Refused, UsageError
 from ccops.kafka import audit, journal
 from ccops.kafka.apply import end_silence, finish, restore_command
-from ccops.kafka.broker import read_back
 from ccops.kafka.lag import lag_of
 from ccops.kafka.model import Committed, Place
 from ccops.kafka.observe import Scope, observe
+from ccops.kafka.readback import read_back
 from ccops.kafka.run import Context
 from ccops.kafka.snapshot import Snapshot, load
 from ccops.kafka.targets import Target
@@ -32,7 +32,7 @@ def pending(context: Context) -> tuple[str, ...]:
 
 
 def _recover(context: Context, entry: journal.Entry) -> str:
-    snapshot = load(entry.snapshot)
+    snapshot = _snapshot(entry)
     context.broker.topics(list(snapshot.topics))  # tells whether this cluster has identities
     here = context.broker.cluster().identity
     if here != entry.cluster:
@@ -52,6 +52,9 @@ def _recover(context: Context, entry: journal.Entry) -> str:
         context.clock.now(),
         snapshot=str(entry.snapshot),
     )
+    if audit.has_ended(context.folder / "audit.jsonl", entry.who.run_id):
+        journal.close(entry)
+        return f"run {entry.who.run_id} had ended, as the log says; its note is removed"
     if entry.phase == journal.PREPARED:
         if entry.silenced:
             end_silence(context, None, entry.group, entry.who)
@@ -78,8 +81,8 @@ def _after_write(context: Context, entry: journal.Entry, snapshot: Snapshot, log
             context.broker, entry.group, done, snapshot.committed, "interrupted", restore, len(targets)
         )
         ending, after = result.ending, result.after
-        failure = result.failure if ending is Ending.PARTIAL else None
-        said = "had written a part; that was put back"
+        failure = None if ending is Ending.UNDONE else result.failure
+        said = "; ".join(["had written a part; that was put back", *([result.note] if result.note else [])])
     else:
         ending, said = Ending.FOREIGN, "can't be told: the group has moved on since; it is closed"
     lag = None if failure else _lag(context, entry, snapshot)
@@ -92,10 +95,23 @@ def _after_write(context: Context, entry: journal.Entry, snapshot: Snapshot, log
         outcome=ending.value,
         detail=f"interrupted run: {failure.message if failure else said}",
     )
+    if ending is not Ending.UNKNOWN:  # what is only partly put back is told once, and must not bar the way
+        journal.close(entry)
     if failure is not None:
         raise failure
-    journal.close(entry)
     return f"run {entry.who.run_id} was interrupted and {said}"
+
+
+def _snapshot(entry: journal.Entry) -> Snapshot:
+    try:
+        return load(entry.snapshot)
+    except UsageError as error:
+        raise Refused(
+            "KAFKA_RUN_UNREADABLE",
+            f"run {entry.who.run_id} of {entry.group} was interrupted, and its snapshot is gone",
+            evidence=f"it was {entry.phase}; {error.evidence}",
+            next_step=f"ccops kafka lag --group {entry.group}; if it stands right, remove {entry.path}",
+        ) from None
 
 
 def _settle(context: Context, entry: journal.Entry, lag: int | None, *, quiet: bool) -> str:

@@ -13,7 +13,7 @@ from ccops.kafka.plan import Allowed, Plan, make_plan, noted
 from ccops.kafka.recover import pending
 from ccops.kafka.run import Context
 from ccops.kafka.target import gaps_of
-from ccops.kafka.targets import Mark, Wish, targets_of
+from ccops.kafka.targets import Kind, Mark, Wish, targets_of
 from ccops.kafka.wishes import copied
 
 
@@ -37,14 +37,21 @@ def plan_reset(context: Context, request: Request) -> tuple[Plan, ...]:
             next_step="ccops kafka groups    lists them",
         )
     wish = copied(request.wish, context.broker)
+    scope = _copied_scope(request.scope, wish)
     groups = context.broker.describe(request.groups)
     for name in request.groups:
         check_group(context.broker, context.profile, groups[name], request.allowed)
     left = pending(context)
     return tuple(
-        noted(_plan(context, groups[name], request.scope, wish, request.allowed), *left)
-        for name in request.groups
+        noted(_plan(context, groups[name], scope, wish, request.allowed), *left) for name in request.groups
     )
+
+
+def _copied_scope(scope: Scope, wish: Wish) -> Scope:
+    """Return all topics of the group that is copied: a new group has none of its own yet."""
+    if not scope.every or wish.kind is not Kind.GROUP or wish.offsets is None:
+        return scope
+    return Scope(dict.fromkeys(sorted({topic for topic, _ in wish.offsets}), frozenset()))
 
 
 def _plan(context: Context, group: Group, scope: Scope, wish: Wish, allowed: Allowed) -> Plan:
@@ -56,7 +63,9 @@ def _plan(context: Context, group: Group, scope: Scope, wish: Wish, allowed: All
             lambda now: context.tell(f"waiting for {len(now.members)} member(s) of {now.name} to leave"),
         )
     check_idle(group)
-    observed, found = observe_with(context.broker, group, scope, [wish.time_ms] if wish.timed else [])
+    observed, found = observe_with(
+        context.broker, group, scope, [wish.time_ms] if wish.timed else [], stable=True
+    )
     return plan_from(context, observed, wish, found[0] if found else {}, allowed)
 
 
@@ -82,10 +91,18 @@ def _notes(context: Context, observed: Observed, plan: Plan, wish: Wish) -> Sequ
     left = [one for one in plan.targets if one.mark is Mark.UNCOMMITTED]
     if left:
         notes.append(f"{len(left)} partition(s) have no offset to start from and stay as they are")
+    if aside := _not_asked(observed, wish):
+        notes.append(f"{aside} line(s) of the file are about other partitions and are left out")
     if wish.timed:
         notes += _about_times(context, plan)
     notes += gaps_of(context.profile, observed.cluster.anonymous)
     return notes
+
+
+def _not_asked(observed: Observed, wish: Wish) -> int:
+    if wish.kind is not Kind.FILE or wish.offsets is None:
+        return 0
+    return len(wish.offsets.keys() - observed.ends.keys())
 
 
 def _about_times(context: Context, plan: Plan) -> list[str]:
@@ -100,6 +117,10 @@ def _about_times(context: Context, plan: Plan) -> list[str]:
     if "CreateTime" in said:
         notes.append("producers set these times, so older records may follow the target")
     ends = [one for one in plan.targets if one.mark is Mark.END]
+    emptied = [one for one in plan.targets if one.mark is Mark.EMPTY and one.latest]
+    if emptied:
+        most = sum(one.latest for one in emptied)
+        notes.append(f"{len(emptied)} partition(s) are empty: retention took what was there, {most} in all")
     if ends:
         notes.append(f"{len(ends)} partition(s) have no record at or after the time and go to their end")
     return notes

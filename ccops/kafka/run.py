@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import secrets
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ccops.core.actor import actor
 from ccops.core.clock import Clock, SystemClock
 from ccops.core.errors import UsageError
 from ccops.core.profile import Profile
@@ -64,7 +62,8 @@ class Context:
 
     def who(self, verb: str) -> Who:
         """Return a new run of `verb` with a name that sorts by time."""
-        return Who(run_id(verb, self.clock.now()), actor(), self.options.reason.strip())
+        reason = self.options.reason.encode(errors="backslashreplace").decode().replace("\0", "")
+        return Who(run_id(verb, self.clock.now()), actor(), reason.strip())
 
     def audit(self, entry: audit.Entry) -> None:
         """Append `entry` to the log file."""
@@ -87,12 +86,3 @@ def lease_of(text: str) -> timedelta:
 def run_id(verb: str, now: datetime) -> str:
     """Return `verb-20261123T025200Z-ab12cd`."""
     return f"{verb}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def actor() -> str:
-    """Return user@host of whoever runs this."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name, as in containers
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

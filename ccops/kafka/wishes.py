@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from ccops.kafka.times import parse_duration, parse_time, to_ms
 
 _HIGHEST = 2**63 - 1
 _SHOWN = 8
+_LARGEST = 64 * 1024 * 1024
+_WHOLE = re.compile(r"[0-9]{1,19}")
 
 
 def choose(options: Mapping[Kind, str | int | bool | None]) -> tuple[Kind, str]:
@@ -83,12 +86,14 @@ def read_file(path: Path) -> dict[Place, Committed]:
     Raises UsageError that lists every bad line at once.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        if not path.is_file() or path.stat().st_size > _LARGEST:  # a pipe or a device might never end
+            raise ValueError("it is no file of at most 64 MiB")
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
         raise _bad_file(path, [f"{type(error).__name__}: {error}"]) from None
     found: dict[Place, Committed] = {}
     problems: list[str] = []
-    for number, row in enumerate(csv.reader(lines), 1):
+    for number, row in enumerate(rows, 1):
         if not row or row[0].lstrip().startswith("#"):
             continue
         place, offset, why = _row([field.strip() for field in row])
@@ -108,7 +113,7 @@ def _row(row: list[str]) -> tuple[Place, int, str]:
     if len(row) != 3:
         return none, 0, f"expected topic,partition,offset, got {len(row)} field(s)"
     topic, partition, offset = row
-    if not topic or not partition.isdecimal() or not offset.isdecimal():
+    if not topic or not _WHOLE.fullmatch(partition) or not _WHOLE.fullmatch(offset):
         return none, 0, f"expected a topic and two whole numbers, got {','.join(row)[:60]}"
     if int(offset) > _HIGHEST or int(partition) >= 2**31:
         return none, 0, "a number is too large"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ccops.core.errors import CcopsError, Degraded, ExitCode, Refused, Unreachable
-from ccops.kafka.broker import Broker, read_back
+from ccops.kafka.audit import UNKNOWN
+from ccops.kafka.broker import COMING, Broker
 from ccops.kafka.model import Committed, Place, Refusal
 from ccops.kafka.plan import place_name
+from ccops.kafka.readback import read_back
 from ccops.kafka.targets import Target
 
 READ_BACK_S = 20.0
+BEGIN_S = 10.0
+_PAUSE_S = 0.2
 _SHOWN = 5
 _JOINED = frozenset({"UNKNOWN_MEMBER_ID", "NON_EMPTY_GROUP", "ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS"})
 
@@ -25,7 +30,7 @@ class Ending(StrEnum):
     UNDONE = "rolled back"
     PARTIAL = "partial"
     FOREIGN = "moved by somebody else"
-    UNKNOWN = "unknown"
+    UNKNOWN = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,29 @@ def write_offsets(
     `kept` is what was committed before, for undoing. `restore` is the command for people, should we fail.
     """
     wanted = {one.place: Committed(one.offset, one.metadata) for one in targets if one.offset is not None}
-    refused, lost = dict[Place, Refusal](), ""
-    try:
-        refused = broker.alter(group, wanted)
-    except Unreachable as error:
-        lost = error.evidence
-    try:
-        after = read_back(broker.bootstrap, group, list(wanted), READ_BACK_S)
-    except Unreachable as error:
-        return Written(Ending.UNKNOWN, {}, _unknown(group, lost or error.evidence, restore))
-    return _judge(broker, group, targets, kept, after, refused, lost, restore)
+    end = time.monotonic() + BEGIN_S
+    while True:
+        refused, lost = dict[Place, Refusal](), ""
+        try:
+            refused = broker.alter(group, wanted)
+        except Unreachable as error:
+            lost = error.evidence
+        try:
+            after = read_back(broker.bootstrap, group, list(wanted), READ_BACK_S)
+        except Unreachable as error:
+            return Written(Ending.UNKNOWN, {}, _unknown(group, lost or error.evidence, restore))
+        if not _beginning(targets, after, refused) or time.monotonic() > end:
+            return _judge(broker, group, targets, kept, after, refused, lost, restore)
+        time.sleep(_PAUSE_S)
+
+
+def _beginning(
+    targets: tuple[Target, ...], after: Mapping[Place, Committed], refused: Mapping[Place, Refusal]
+) -> bool:
+    """Return whether a coordinator that is just beginning refused all, and everything still is as it was."""
+    if len(refused) != len(targets) or not {one.code for one in refused.values()} <= COMING:
+        return False
+    return all(_offset(after, one.place) == one.before for one in targets)
 
 
 def _judge(
@@ -90,7 +108,10 @@ def undo(
     restore: str,
     of: int,
 ) -> Written:
-    """Put back what was written, if the group is still idle and it still reads as written."""
+    """Put back what was written, if the group is still idle and it still reads as written.
+
+    A partition that had no commit before keeps what was written: no client call takes a commit away.
+    """
     places = [one.place for one in done]
     back = {one.place: kept[one.place] for one in done if one.place in kept}
     try:
@@ -99,24 +120,30 @@ def undo(
         same = all(_offset(now, one.place) == one.offset for one in done)
         if not idle or not same:
             return Written(
-                Ending.PARTIAL, now, _partial(group, len(done), of, why, restore, "not idle any more")
+                Ending.PARTIAL, now, _partial(group, len(done), of, why, restore, "it is in use again")
             )
         if back:
             broker.alter(group, back)
         after = read_back(broker.bootstrap, group, places, READ_BACK_S)
-    except Unreachable as error:
-        return Written(Ending.PARTIAL, {}, _partial(group, len(done), of, why, restore, error.evidence))
-    left = [one for one in done if _offset(after, one.place) != one.before]
+    except Unreachable as error:  # the run stays open, so that the next call goes on from here
+        return Written(Ending.UNKNOWN, {}, _unknown(group, error.evidence, restore))
+    left = [one for one in done if one.before is not None and _offset(after, one.place) != one.before]
     if left:
         said = f"{len(left)} partition(s) could not be put back, such as {place_name(left[0].place)}"
         return Written(Ending.PARTIAL, after, _partial(group, len(done), of, why, restore, said))
+    new = [one for one in done if one.before is None]
+    note = ""
+    if new:
+        note = (
+            f"{len(new)} partition(s) had no commit before and keep theirs, {place_name(new[0].place)} first"
+        )
     failure = Degraded(
         "KAFKA_ROLLED_BACK",
         f"{group}: {len(done)} of {of} partition(s) were written, and put back as they were",
-        evidence=why,
+        evidence="\n".join([why, *([note] if note else [])]),
         next_step="plan again when the cause is gone; ccops kafka lag shows the group as it stands",
     )
-    return Written(Ending.UNDONE, after, failure)
+    return Written(Ending.UNDONE, after, failure, note)
 
 
 def _offset(found: Mapping[Place, Committed], place: Place) -> int | None:

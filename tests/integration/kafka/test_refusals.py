@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -58,6 +59,23 @@ def test_a_time_after_the_last_record_goes_to_the_end_only_when_asked(
     assert cluster.committed(filled.group) == filled.places(10, 10, 10)
 
 
+def test_a_time_in_a_topic_without_records_is_refused_and_says_what_retention_took(
+    cluster: Cluster, filled: Filled
+) -> None:
+    cut(cluster, filled.topic, 10)
+    call = ("kafka", "reset", *filled.names, "--to-datetime", f"{filled.start_ms}ms")
+    said = refused(cluster.ccops(*call, "--apply"), "KAFKA_NO_RECORD")
+    assert "is empty: all 10 record(s) were removed" in said
+    shown = cluster.ccops(*call, "--on-no-match", "end")
+    assert (
+        shown.code == 0 and "3 partition(s) are empty: retention took what was there, 30 in all" in shown.out
+    )
+    new = cluster.topic(1)
+    cluster.commit(new, {(new, 0): 0})
+    call = ("kafka", "reset", "--group", new, "--topic", new, "--by-duration", "1h")
+    assert "has never had a record" in refused(cluster.ccops(*call), "KAFKA_NO_RECORD")
+
+
 def test_one_partition_without_a_match_goes_to_its_end_and_is_marked(
     cluster: Cluster, filled: Filled
 ) -> None:
@@ -88,6 +106,10 @@ def test_names_of_other_environments_and_unknown_topics_are_refused(cluster: Clu
     missing = ("kafka", "reset", "--group", filled.group, "--topic", "cc.no.such.dev", "--to-earliest")
     refused(cluster.ccops(*missing), "KAFKA_TOPIC_UNKNOWN")
     assert "cc.no.such.dev" not in cluster.admin().list_topics(timeout=5).topics
+    for name in ("a b", "x" * 300, "тема"):
+        call = ("kafka", "reset", "--group", filled.group, "--topic", name, "--to-earliest")
+        refused(cluster.ccops(*call), "KAFKA_TOPIC_UNKNOWN")
+    refused(cluster.ccops("kafka", "lag", "--group", "x" * 40_000), "KAFKA_GROUP_UNKNOWN", 1)
     wide = ("kafka", "reset", "--group", filled.group, "--topic", f"{filled.topic}:7", "--to-earliest")
     refused(cluster.ccops(*wide), "KAFKA_PARTITION_UNKNOWN")
 
@@ -171,16 +193,22 @@ def test_a_plan_that_was_edited_or_is_old_or_mixed_is_refused(cluster: Cluster, 
     refused(mixed, "KAFKA_PLAN_MIXED", 2)
     plan.write_text(text.replace('"target": 2', '"target": 1'), encoding="utf-8")
     refused(cluster.ccops("kafka", "reset", "--plan", str(plan), "--apply"), "KAFKA_FILE_INVALID", 2)
-    data = json.loads(text)
-    data["plans"][0]["made_at"] = "2026-01-01T00:00:00.000Z"
-    plan.write_text(json.dumps(data), encoding="utf-8")
-    refused(cluster.ccops("kafka", "reset", "--plan", str(plan), "--apply"), "KAFKA_PLAN_EXPIRED")
-    data["plans"][0]["made_at"] = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-    plan.write_text(json.dumps(data), encoding="utf-8")
+    for made_at in ("2026-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"):
+        signed(plan, text, made_at)
+        refused(cluster.ccops("kafka", "reset", "--plan", str(plan), "--apply"), "KAFKA_PLAN_EXPIRED")
+    signed(plan, text, time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()))
     refused(
         cluster.ccops("kafka", "reset", "--env", "prod", "--plan", str(plan), "--apply"), "KAFKA_PLAN_FOREIGN"
     )
     assert cluster.committed(filled.group) == filled.places(10, 10, 10)
+
+
+def signed(path: Path, text: str, made_at: str) -> None:
+    """Write the plan in `text` as if it had been made at another time."""
+    data = json.loads(text)
+    data["plans"][0]["made_at"] = made_at
+    data["sha256"] = hashlib.sha256(json.dumps(data["plans"], sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(data), encoding="utf-8")
 
 
 def test_a_snapshot_of_another_cluster_or_of_a_topic_made_again_is_refused(
@@ -208,6 +236,11 @@ def test_lag_is_never_negative_and_says_what_it_can_not_know(cluster: Cluster, f
     found = {one["partition"]: (one["state"], one["lag"], one["lost"]) for one in group["partitions"]}
     assert found == {0: ("EXPIRED", 4, 2), 1: ("OK", 0, 0), 2: ("OK", 0, 0), 3: ("UNCOMMITTED", None, 0)}
     assert cluster.ccops(*call, "--fail-above", "3").code == 1
+    some = ("kafka", "lag", "--group", filled.group, "--topic", f"{filled.topic}:1,3", "-o", "json")
+    (group,) = json.loads(cluster.ccops(*some).out)["data"]["groups"]
+    assert [one["partition"] for one in group["partitions"]] == [1, 3]
+    watched = cluster.ccops(*call, "--fail-above", "3", "--watch")
+    assert watched.code == 1 and json.loads(watched.out.splitlines()[0])["groups"][0]["total"] == 4
     unknown = cluster.ccops("kafka", "lag", "--group", "cc.nobody.here.dev")
     refused(unknown, "KAFKA_GROUP_UNKNOWN", 1)
 

@@ -83,6 +83,19 @@ def test_single_partitions_files_and_other_groups_are_targets_too(
     call = ("kafka", "reset", "--group", copy, "--topic", filled.topic, "--to-group", filled.group)
     assert cluster.ccops(*call, "--create-group", "--apply").code == 0
     assert cluster.committed(copy) == filled.places(5, 2, 6)
+    fresh = filled.group.replace(".clickhouse.", ".fresh.")
+    call = ("kafka", "reset", "--group", fresh, "--all-topics", "--create-group")
+    none = cluster.ccops(*call, "--to-earliest", "--apply")
+    assert none.code == 3 and "KAFKA_NOTHING_COMMITTED" in none.err
+    assert cluster.ccops(*call, "--to-group", filled.group, "--apply").code == 0
+    assert cluster.committed(fresh) == filled.places(5, 2, 6)
+    # Onto a group that stands elsewhere: only what the other has is taken over.
+    cluster.commit(fresh, filled.places(9, 9, 9))
+    lone = filled.group.replace(".clickhouse.", ".lone.")
+    cluster.commit(lone, {(filled.topic, 1): 4})
+    call = ("kafka", "reset", "--group", fresh, "--topic", filled.topic, "--to-group", lone, "--apply")
+    assert cluster.ccops(*call).code == 0
+    assert cluster.committed(fresh) == filled.places(9, 4, 9)
 
 
 def test_several_groups_and_all_topics_move_together(cluster: Cluster, filled: Filled) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +15,14 @@ from hypothesis import strategies as st
 
 from ccops.core.errors import Refused, UsageError
 from ccops.kafka import journal, snapshot
+from ccops.kafka.audit import has_ended
+from ccops.kafka.files import append_durably
 from ccops.kafka.model import Cluster, Committed, Ends, Group, Observed, Topic
 from ccops.kafka.observe import Scope, scope_of
 from ccops.kafka.plan import Allowed, make_plan
 from ccops.kafka.planfile import load_plans, save_plans
 from ccops.kafka.snapshot import Who, load, take
-from ccops.kafka.targets import Kind, Wish, targets_of
+from ccops.kafka.targets import Kind, Target, Wish, targets_of
 from ccops.kafka.wishes import choose, read_file, wish_of
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -109,6 +114,90 @@ def test_a_csv_lists_every_bad_line_at_once(tmp_path: Path) -> None:
     ]
     path.write_text("\ufefft,0,5\nt,1,6\n", encoding="utf-8")
     assert read_file(path) == {("t", 0): Committed(5), ("t", 1): Committed(6)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["t,0," + "9" * 5000, '"' + "x" * 200_000 + '",0,1', "t,0\0,1", "t,٠,٣", '"t,0,1\nt,1,1\n', "t,0,+1"],
+)
+def test_a_hostile_csv_is_a_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "o.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_file(path)
+    assert caught.value.code == "KAFKA_FILE_INVALID"
+
+
+def test_a_pipe_and_a_device_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        for read in (read_file, load_plans, load):
+            with pytest.raises(UsageError):
+                read(path)
+
+
+def rewritten(path: Path, change: dict[str, object], at: int = 0) -> None:
+    """Change a target by hand, and make both hashes fit: whoever can edit can also do that."""
+    (plan,) = load_plans(path)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    item = data["plans"][0]
+    item["targets"][at] |= change
+    moved = tuple(
+        Target((one["topic"], one["partition"]), one["before"], one["target"], 0, 0, metadata=one["metadata"])
+        for one in item["targets"]
+    )
+    item["fingerprint"] = replace(plan, targets=moved).fingerprint
+    data["sha256"] = hashlib.sha256(json.dumps(data["plans"], sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"target": -1}, "expected an offset"),
+        ({"target": 101}, "not between 0 and 100"),
+        ({"earliest": 7}, "not between 7 and 100"),
+        ({"partition": 9}, "in none of its topics"),
+        ({"partition": 1}, "twice"),
+        ({"topic": "cc.other.b.dev"}, "in none of its topics"),
+        ({"before": -1}, "expected an offset"),
+    ],
+)
+def test_a_plan_written_by_hand_can_not_ask_for_what_no_broker_said(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    seen, wish = observed(5, 6), Wish(Kind.OFFSET, number=3)
+    plan = make_plan("dev", seen, wish, targets_of(wish, seen, {}), NOW, Allowed())
+    save_plans(tmp_path / "p.json", [plan])
+    rewritten(tmp_path / "p.json", {})
+    assert load_plans(tmp_path / "p.json") == (plan,)
+    rewritten(tmp_path / "p.json", change)
+    with pytest.raises(UsageError) as caught:
+        load_plans(tmp_path / "p.json")
+    assert said in caught.value.evidence
+
+
+@pytest.mark.parametrize("key", ["made_at", "said", "notes", "state"])
+def test_nothing_in_a_plan_can_be_edited_unnoticed(tmp_path: Path, key: str) -> None:
+    seen, wish = observed(5, 6), Wish(Kind.OFFSET, number=3)
+    plan = make_plan("dev", seen, wish, targets_of(wish, seen, {}), NOW, Allowed())
+    save_plans(tmp_path / "p.json", [plan])
+    data = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))
+    data["plans"][0][key] = "2026-11-23T05:00:00" if key == "made_at" else ["x"] if key == "notes" else "x"
+    (tmp_path / "p.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        load_plans(tmp_path / "p.json")
+    assert "edited" in caught.value.evidence
+
+
+def test_a_log_line_stands_alone_after_one_that_was_torn_and_takes_any_text(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_text('{"event": "started", "run_id": "reset-1', encoding="utf-8")
+    append_durably(path, {"event": "finished", "run_id": "reset-1", "reason": "\udcff"})
+    torn, whole = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(whole)["reason"] == "\udcff" and torn.endswith("reset-1")
+    assert has_ended(path, "reset-1") and not has_ended(path, "reset-2")
+    assert not has_ended(tmp_path / "none", "reset-1")
 
 
 @pytest.mark.parametrize("text", ["t:", "t:a", "t:3-1", ":1", "t:1-", "t:-1", "t:1,,2", "t:9999999"])

@@ -87,9 +87,8 @@ def lag(
 
     profile = profile_of(env, project)
     with opened(profile, timeout) as broker:
-        if watch:
-            watch_lag(broker, profile, group or (), topic or (), isolation, output, fail_above)
-        report = lag_now(broker, profile, group or (), topic or (), isolation, fail_above)
+        show = watch_lag if watch else lag_now
+        report = show(broker, profile, group or (), topic or (), isolation, output, fail_above)
     finish(report, output)
 
 
@@ -298,6 +297,7 @@ def replay(
         str, typer.Option("--handler", metavar="NAME|M:F", help="What to do with each; none: count.")
     ] = "",
     any_name: AnyNameOption = False,
+    allow_clamp: ClampOption = False,
     env: EnvOption = "dev",
     apply: ApplyOption = False,
     confirm: ConfirmOption = "",
@@ -315,7 +315,9 @@ def replay(
     """
     from ccops.cli.kafkareplay import Asked, replay_report
 
-    asked = Asked(group, topic or (), from_datetime, until, tz, at, rate, handler, any_name, apply, confirm)
+    asked = Asked(
+        group, topic or (), from_datetime, until, tz, at, rate, handler, any_name, allow_clamp, apply, confirm
+    )
     around = Around(reason=reason, timeout=timeout)
     with working(profile_of(env, project), output, around) as context:
         report = replay_report(context, asked)

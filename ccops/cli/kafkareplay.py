@@ -38,6 +38,7 @@ class Asked:
     rate: float = 0.0
     handler: str = ""
     any_name: bool = False
+    allow_clamp: bool = False
     apply: bool = False
     confirm: str = ""
 
@@ -59,7 +60,9 @@ def replay_report(context: Context, asked: Asked) -> Report:
     check_group(context.broker, profile, source, Allowed(any_name=asked.any_name))
     start, note = parse_time(asked.start, now, zone=asked.zone, protected=profile.protected)
     until, _ = parse_time(asked.until, now, zone=asked.zone, protected=profile.protected)
-    window = find_window(context, source, target, scope_of(asked.topics), start, until)
+    window = find_window(
+        context, source, target, scope_of(asked.topics), start, until, allow_clamp=asked.allow_clamp
+    )
     notes = [*([note] if note else []), *window.notes]
     if not asked.apply:
         return _report(context, window, asked, notes, None, "")

@@ -5,6 +5,7 @@ The replay group commits as it goes, so a call that was cut short goes on where 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING
 from ccops.clients.guard import translated
 from ccops.clients.kafka import errors
 from ccops.core.errors import Degraded, Refused, Unreachable
-from ccops.kafka import audit
+from ccops.kafka import audit, journal
+from ccops.kafka.guard import check_idle
 from ccops.kafka.handlers import Handler, Record
 from ccops.kafka.model import Committed, Place
 from ccops.kafka.run import Context
+from ccops.kafka.snapshot import Who
 from ccops.kafka.window import Window
 
 if TYPE_CHECKING:
@@ -57,6 +60,14 @@ def replay(
     Unreachable when the broker goes away; what was handled is committed either way.
     """
     who = context.who("replay")
+    name = f"replay-{hashlib.sha256(window.group.encode()).hexdigest()[:16]}.lock"
+    with journal.locked(context.folder, who, name):  # two replays of one group would both read every record
+        return _audited(context, window, who, handler, rate=rate, bootstrap=bootstrap), who.run_id
+
+
+def _audited(
+    context: Context, window: Window, who: Who, handler: Handler, *, rate: float, bootstrap: str
+) -> Tally:
     places = ", ".join(f"{topic}:{number}" for topic, number in sorted(window.spans)[:8])
     entry = audit.Entry(
         "started",
@@ -86,7 +97,7 @@ def replay(
             detail=f"{tally.read} read, {tally.effects} with effect, {tally.known} known already",
         )
         context.audit(done)
-    return tally, who.run_id
+    return tally
 
 
 def _run(
@@ -98,7 +109,7 @@ def _run(
     begun, paced = time.monotonic(), 0
     with _reader(bootstrap, window.group, {place: at[place] for place in left}) as consumer:
         try:
-            for record in _records(consumer, window, left):
+            for record in _records(consumer, window, left, at):
                 at[record.topic, record.partition] = record.offset + 1
                 tally.read += 1
                 if (
@@ -118,18 +129,19 @@ def _run(
                 if rate and (ahead := paced / rate - (time.monotonic() - begun)) > 0:
                     time.sleep(ahead)
                 if paced % _BATCH == 0:
-                    _commit(consumer, at, window.mark)
+                    _commit(consumer, window.group, at, window.mark)
         finally:
-            _commit(consumer, at, window.mark)
+            _commit(consumer, window.group, at, window.mark)
     _settle(context, window, at)
 
 
 def _starts(context: Context, window: Window) -> dict[Place, int]:
     """Return where to begin: after what an earlier call of this very window has handled.
 
-    Raises Refused when the group's commits are those of another window: it would skip some of this one.
+    Raises Refused when somebody reads with the group, and when its commits are those of another window: it
+    would skip some of this one.
     """
-    context.broker.describe([window.group])
+    check_idle(context.broker.describe([window.group])[window.group])
     done = context.broker.committed(window.group)
     if other := [place for place, commit in done.items() if commit.metadata != window.mark]:
         raise Refused(
@@ -144,7 +156,9 @@ def _starts(context: Context, window: Window) -> dict[Place, int]:
     }
 
 
-def _records(consumer: Consumer, window: Window, left: set[Place]) -> Iterator[Record]:
+def _records(
+    consumer: Consumer, window: Window, left: set[Place], at: Mapping[Place, int]
+) -> Iterator[Record]:
     """Yield records until every span is at its stop; a partition that is done is not read on."""
     from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
@@ -166,6 +180,8 @@ def _records(consumer: Consumer, window: Window, left: set[Place]) -> Iterator[R
             if error.code() == KafkaError._PARTITION_EOF:
                 left.discard(place)  # what is missing before the stop are a transaction's marks
                 continue
+            if error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise _lost(place, at[place])
             raise KafkaException(error)
         offset, stop = int(message.offset() or 0), window.spans[place].stop
         if offset < stop and place in left:
@@ -215,11 +231,28 @@ def _reader(bootstrap: str, group: str, places: Mapping[Place, int]) -> Iterator
             consumer.close()
 
 
-def _commit(consumer: Consumer, at: Mapping[Place, int], mark: str) -> None:
-    from confluent_kafka import TopicPartition
+def _commit(consumer: Consumer, group: str, at: Mapping[Place, int], mark: str) -> None:
+    from confluent_kafka import KafkaException, TopicPartition
 
     places = [TopicPartition(*place, offset, mark) for place, offset in at.items()]
-    consumer.commit(offsets=places, asynchronous=False)
+    try:
+        said = consumer.commit(offsets=places, asynchronous=False)
+        bad = next((one.error for one in said or () if one.error is not None), None)
+    except KafkaException as error:
+        if error.args[0].name().startswith("_"):
+            raise
+        bad = error.args[0]
+    if bad is not None:
+        raise _joined(group, f"{bad.name()}: {bad.str()}")
+
+
+def _joined(group: str, said: str) -> Degraded:
+    return Degraded(
+        "KAFKA_REPLAY_DISTURBED",
+        f"{group} does not take commits any more: somebody reads with it",
+        evidence=said,
+        next_step="stop them, then the same call: it goes on after the last commit (up to 500 records again)",
+    )
 
 
 def _settle(context: Context, window: Window, at: Mapping[Place, int]) -> None:
@@ -230,7 +263,18 @@ def _settle(context: Context, window: Window, at: Mapping[Place, int]) -> None:
         if at[place] < span.stop
     }
     if short:
-        context.broker.alter(window.group, short)
+        refused = context.broker.alter(window.group, short)
+        for place, why in refused.items():
+            raise _joined(window.group, f"{place[0]}:{place[1]}: {why.code} {why.text}")
+
+
+def _lost(place: Place, offset: int) -> Degraded:
+    return Degraded(
+        "KAFKA_REPLAY_LOST",
+        f"the records of {place[0]}:{place[1]} from offset {offset} on are gone: retention was faster",
+        evidence="what was handled until now is committed in the replay group",
+        next_step="--allow-clamp, and --at with another hour, replays what is left",
+    )
 
 
 def _failed(record: Record, error: Exception) -> Degraded:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ccops.kafka import replay
 from ccops.kafka.handlers import Record
+from tests.conftest import Ran
 from tests.integration.kafka.conftest import Filled
 from tests.integration.kafka.kit import Cluster, stamps
-from tests.integration.kafka.test_refusals import refused
+from tests.integration.kafka.test_refusals import cut, refused
 
 
 class Consumer:
@@ -146,3 +148,59 @@ def test_names_and_topics_are_held_against_the_standard(cluster: Cluster, tmp_pa
     finally:
         cluster.delete("notours")
     assert stamps(2, 5) == [5, 1005]
+
+
+def test_two_replays_of_one_group_do_not_both_run(
+    cluster: Cluster, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, inner = window(filled, 0, 5, "--at", "2026112209", "--apply", "-o", "text"), list[Ran]()
+
+    def meanwhile(*args: object) -> dict[tuple[str, int], int]:
+        if not inner:
+            inner.append(Ran(0, "", ""))
+            inner[0] = cluster.ccops(*call)
+        return real(*args)  # type: ignore[arg-type]
+
+    real = replay._starts
+    monkeypatch.setattr(replay, "_starts", meanwhile)
+    assert cluster.ccops(*call).code == 0
+    refused(inner[0], "KAFKA_LOCKED")
+
+
+def test_a_replay_group_that_somebody_reads_with_is_left_alone(cluster: Cluster, filled: Filled) -> None:
+    with cluster.member(f"{filled.group}.replay.2026112209", filled.topic):
+        call = window(filled, 0, 5, "--at", "2026112209", "--apply", "-o", "text")
+        assert "somebody" in refused(cluster.ccops(*call), "KAFKA_GROUP_ACTIVE")
+
+
+def test_a_member_that_joins_a_replay_is_said(
+    cluster: Cluster, filled: Filled, handler: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("--at", "2026112209", "--handler", "replay_handlers:fix", "--apply", "-o", "text")
+    real = replay._commit
+
+    def joined(*args: object) -> None:
+        with cluster.member(f"{filled.group}.replay.2026112209", filled.topic):
+            real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(replay, "_commit", joined)
+    refused(cluster.ccops(*window(filled, 0, 5, *names)), "KAFKA_REPLAY_DISTURBED", 5)
+
+
+def test_what_retention_took_before_or_during_a_replay_is_said(
+    cluster: Cluster, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut(cluster, filled.topic, 2)
+    call = window(filled, 0, 9, "--at", "2026112209", "-o", "text")
+    assert "up to 6" in refused(cluster.ccops(*call), "KAFKA_BEFORE_RETENTION")
+    shown = cluster.ccops(*call, "--allow-clamp")
+    assert shown.code == 0 and "retention has removed records" in shown.out
+    assert "behind the first one after its end are not read" in shown.out
+    real = replay._starts
+
+    def late(*args: object) -> dict[tuple[str, int], int]:
+        cut(cluster, filled.topic, 4)
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(replay, "_starts", late)
+    refused(cluster.ccops(*call, "--allow-clamp", "--apply"), "KAFKA_REPLAY_LOST", 5)

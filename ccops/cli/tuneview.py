@@ -129,17 +129,29 @@ def _written(
         return None
     check_allowed(profile, moving, options.confirm, options.reason)
     check_moves(moving, force=options.force)
-    return write(profile, moving, now, reason=options.reason, recheck=_recheck)
+    before = frozenset(_errors(profile))
+    return write(
+        profile, moving, now, reason=options.reason, recheck=lambda changed: _recheck(before, changed)
+    )
 
 
-def _recheck(changed: Profile) -> None:
-    """Refuse what the rule checks object to, and what would break the order from dev to prod."""
-    checked = check_rendered(rule_set(changed).rendered)
-    if errors := [one for one in checked.findings if one.severity == "error"]:
+def _errors(profile: Profile) -> dict[tuple[str, str, int], str]:
+    """Return what the rule checks object to, by code and place."""
+    found = check_rendered(rule_set(profile).rendered).findings
+    return {
+        (one.code, one.file, one.line): f"{one.file}:{one.line}: {one.message}"
+        for one in found
+        if one.severity == "error"
+    }
+
+
+def _recheck(before: frozenset[tuple[str, str, int]], changed: Profile) -> None:
+    """Refuse what the rule checks newly object to, and what would break the order from dev to prod."""
+    if errors := [text for key, text in _errors(changed).items() if key not in before]:
         raise Refused(
             "TUNE_CHECK_FAILED",
             f"the rules would not pass their check: {len(errors)} finding(s)",
-            evidence="\n".join(f"{one.file}:{one.line}: {one.message}" for one in errors[:_SHOWN]),
+            evidence="\n".join(errors[:_SHOWN]),
             next_step=f"ccops rules check --env {changed.env}",
         )
     if broken := order_issues(changed.project, changed):

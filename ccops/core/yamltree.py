@@ -22,7 +22,8 @@ MAX_NODES = 3_000_000  # with aliases expanded: ten nested lists of ten aliases 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TYPED = re.compile(
     r"(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|true|True|TRUE|false|False|FALSE"
-    r"|[-+]?(?:0[xob])?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:[0-9]+|inf|Inf|INF)|\.nan|\.NaN|\.NAN)"
+    r"|[-+]?(?:0[xX][0-9a-fA-F_]+|0[ob]?[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)"
+    r"|[-+]?[0-9]+(?::[0-5]?[0-9])+|[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN)"
 )
 _SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})

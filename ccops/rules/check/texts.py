@@ -72,13 +72,14 @@ def _label(rule: Rule, label: str, value: Scalar, notes: Notes, target: Target) 
     elif label == "severity" and "{{" not in value.text and value.text not in SEVERITIES:
         said = f"severity {value.text:.40} is none of {', '.join(SEVERITIES)}"
         notes.add("RULE_LABEL_VALUE", said, value, rule=name)
-    used = _template(rule, label, value, notes)
     if "{{" not in value.text:
         return
     if not rule.alert:
         said = f"templates are not expanded in the label {label:.60} of a recording"
         notes.add("RULE_LABEL_TEMPLATE", said, value, rule=name)
-    elif used.uses_value or used.queries:
+        return
+    used = _template(rule, label, value, notes)
+    if used.uses_value or used.queries:
         said = f"the label {label:.60} changes with the value: each evaluation makes another alert"
         notes.add("RULE_LABEL_TEMPLATE", said, value, rule=name, evidence=value.text[:80])
     elif label == "severity":

@@ -70,7 +70,8 @@ def rule_set(profile: Profile, options: Options | None = None) -> RuleSet:
         )
     resolved = resolved_of(profile, options.sets)
     templates = templates_of(profile.project)
-    rendered = render_set(templates, profile.env, resolved, time_scale=options.time_scale)
+    cache = profile.project.home / "cache" / "templates"
+    rendered = render_set(templates, profile.env, resolved, time_scale=options.time_scale, cache=cache)
     return RuleSet(profile, resolved, rendered)
 
 

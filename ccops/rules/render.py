@@ -31,12 +31,17 @@ class RenderedSet:
 
 
 def render_set(
-    templates_dir: Path, env: str, resolved: Resolved, *, time_scale: Decimal | int = 1
+    templates_dir: Path,
+    env: str,
+    resolved: Resolved,
+    *,
+    time_scale: Decimal | int = 1,
+    cache: Path | None = None,
 ) -> RenderedSet:
     """Return every rules/*.yml.j2 of `templates_dir` rendered for `env`.
 
-    `time_scale` below 1 shortens every window and `for`, for tests. Raises UsageError when a template can't
-    be rendered, or holds other groups and alerts once rendered than its lines declare.
+    `time_scale` below 1 shortens every window and `for`, for tests; `cache` keeps compiled templates. Raises
+    UsageError when a template can't be rendered, or then holds other groups and alerts than its lines declare.
     """
     scale = Scale(Decimal(time_scale))
     names = sorted(path.name for path in (templates_dir / RULES).glob("*.yml.j2") if path.name[0] != "_")
@@ -54,7 +59,9 @@ def render_set(
         source = (templates_dir / RULES / name).read_bytes()
         digest = hashlib.sha256(source + (shared if b"import" in source else b"")).hexdigest()
         files.append(
-            render_text(templates_dir, f"{RULES}/{name}", context, header=_header(env, digest, scale))
+            render_text(
+                templates_dir, f"{RULES}/{name}", context, header=_header(env, digest, scale), cache=cache
+            )
         )
     return RenderedSet(env, tuple(files), inventory_of(files))
 

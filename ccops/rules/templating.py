@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -27,7 +27,10 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}(?P<line>[0-9]+):(?P<file>[^{_CLOSE}]*){_CLOSE}")
 # They turn nonsense into a number (`int` makes 0 of `1,000`) or hide that a value is missing.
 _BANNED = frozenset({"default", "d", "int", "float"})
-_SHOWN_NAME = re.compile(r"(?:ALERT|SLO)_[A-Z0-9_]+")
+_THRESHOLD = re.compile(r"\b(?:ALERT|SLO)_[A-Z0-9_]+")
+_COMMENT = re.compile(r"<#.*?#>", re.DOTALL)
+# What is compiled depends on this module too: raise it when marks, bans or settings change.
+_ENGINE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,16 @@ def render_text(
     context: Mapping[str, object],
     *,
     header: Callable[[str], str] | None = None,
+    cache: Path | None = None,
 ) -> RenderedFile:
     """Return template `name` (a path below `templates_dir`, `x.yml.j2`) rendered with `context`.
 
     Decimals are written in plain notation; text must go through the filter `yq`, which quotes it for YAML and
-    JSON. `header` is put first; it is given the name. Raises UsageError with file and line of the template.
+    JSON. `header` is put first; it is given the name. `cache` is a folder for compiled templates. Raises
+    UsageError with file and line of the template.
     """
     from jinja2 import TemplateError
 
-    environment = _environment(templates_dir)
     path = templates_dir / name
     try:
         source = path.read_text(encoding="utf-8")
@@ -90,31 +94,18 @@ def render_text(
         ) from None
     try:
         _refuse_marks(context)
-        tree = environment.parse(source, name, str(path))
-        code = environment.compile(tree, name, str(path))
-        template = environment.template_class.from_code(environment, code, environment.make_globals(None))
-        text = template.render(context)
+        text = _environment(templates_dir, cache).get_template(name).render(context)
     except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
         raise _failed(name, path, error) from None
-    return _unmarked(name, text, _variables(tree), header(name) if header else "")
-
-
-def scan(tree: nodes.Template) -> Iterable[tuple[int, str]]:
-    """Yield line and reason of each construct that a template may not use."""
-    from jinja2 import nodes as kinds
-
-    for node in tree.find_all(kinds.Filter):
-        if node.name in _BANNED:
-            yield (
-                node.lineno,
-                f"the filter {node.name} hides what is wrong with a value; thresholds are numbers",
-            )
+    return _unmarked(name, text, _variables(source), header(name) if header else "")
 
 
 @lru_cache(maxsize=4)
-def _environment(templates_dir: Path) -> Environment:
+def _environment(templates_dir: Path, cache: Path | None) -> Environment:
     from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError
     from jinja2.sandbox import SandboxedEnvironment
+
+    from ccops.rules.templatecache import Compiled
 
     class Marking(SandboxedEnvironment):
         """Parses as always, then marks: so that imported macros are marked too."""
@@ -123,9 +114,7 @@ def _environment(templates_dir: Path) -> Environment:
             if _OPEN in source or _CLOSE in source:
                 raise TemplateSyntaxError("a sign of the private use area", 1, name, filename)
             tree = super()._parse(source, name, filename)
-            for line, why in scan(tree):
-                raise TemplateSyntaxError(why, line, name, filename)
-            _mark_lines(tree, name or "")
+            _prepare(tree, name or "", filename)
             return tree
 
     made = Marking(
@@ -141,6 +130,8 @@ def _environment(templates_dir: Path) -> Environment:
         newline_sequence="\n",
         undefined=StrictUndefined,
         autoescape=False,
+        optimized=False,  # every template is rendered once
+        bytecode_cache=Compiled(cache, _ENGINE) if cache else None,
         finalize=_finalize,
         loader=FileSystemLoader(templates_dir),
     )
@@ -168,15 +159,37 @@ def _refuse_marks(context: Mapping[str, object]) -> None:
             raise ValueError(f"{name} holds a sign of the private use area")
 
 
-def _mark_lines(tree: nodes.Template, name: str) -> None:
-    """Put the mark of its line before each line of literal text, and before each piece within a line."""
+def _prepare(tree: nodes.Template, name: str, filename: str | None) -> None:
+    """Refuse what a template may not use, and mark the lines of literal text.
+
+    One walk for both: walking is what costs. A mark stands before each line, and each piece within one.
+    """
+    from jinja2 import TemplateSyntaxError
     from jinja2 import nodes as kinds
 
-    for data in tree.find_all(kinds.TemplateData):
-        texts = data.data.split("\n")
-        data.data = "\n".join(
-            f"{_OPEN}{data.lineno + step}:{name}{_CLOSE}{text}" for step, text in enumerate(texts)
-        )
+    left: list[nodes.Node] = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, kinds.TemplateData):
+            lines = enumerate(node.data.split("\n"), node.lineno)
+            node.data = "\n".join(f"{_OPEN}{line}:{name}{_CLOSE}{text}" for line, text in lines)
+        else:
+            if isinstance(node, kinds.Filter) and node.name in _BANNED:
+                why = f"the filter {node.name} hides what is wrong with a value; thresholds are numbers"
+                raise TemplateSyntaxError(why, node.lineno, name, filename)
+            left.extend(_children(node))
+
+
+def _children(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield the nodes in `node`'s fields; the library's own walk asks each field three questions more."""
+    from jinja2 import nodes as kinds
+
+    for field in node.fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            yield from (item for item in value if isinstance(item, kinds.Node))
+        elif isinstance(value, kinds.Node):
+            yield value
 
 
 def _unmarked(name: str, text: str, variables: Mapping[int, tuple[str, ...]], header: str) -> RenderedFile:
@@ -195,16 +208,12 @@ def _unmarked(name: str, text: str, variables: Mapping[int, tuple[str, ...]], he
     return RenderedFile(Path(name).name.removesuffix(".j2"), header + body, origin)
 
 
-def _variables(tree: nodes.Template) -> dict[int, tuple[str, ...]]:
-    from jinja2 import nodes as kinds
-
-    found: dict[int, list[str]] = {}
-    for node in tree.find_all(kinds.Name):
-        if _SHOWN_NAME.fullmatch(node.name):
-            names = found.setdefault(node.lineno, [])
-            if node.name not in names:
-                names.append(node.name)
-    return {line: tuple(names) for line, names in found.items()}
+def _variables(source: str) -> dict[int, tuple[str, ...]]:
+    """Return the thresholds that each template line names, comments aside."""
+    bare = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), source)
+    rows = enumerate(bare.split("\n"), 1)
+    found = {line: tuple(dict.fromkeys(_THRESHOLD.findall(row))) for line, row in rows if "_" in row}
+    return {line: names for line, names in found.items() if names}
 
 
 def _failed(name: str, path: Path, error: Exception) -> UsageError:

@@ -77,7 +77,7 @@ def test_up_twice_changes_nothing_and_says_so(bench: Bench) -> None:
     second = bench.cli("up", "redis")
 
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "redis       ready" in first.stdout
+    assert "redis          ready" in first.stdout
     assert "already up: nothing to do" in second.stdout
     assert engine.pid_of(bench.profile(), "redis") == pid
 
@@ -214,7 +214,7 @@ def test_a_failed_service_shows_probe_answer_log_and_next_command(bench: Bench) 
     failed = bench.cli("up", "migrate")
 
     assert failed.returncode == 4
-    assert "postgres    FAILED" in failed.stdout
+    assert "postgres       FAILED" in failed.stdout
     assert "probe   psql ccops@127.0.0.1" in failed.stderr
     assert "answer  " in failed.stderr
     assert 'unrecognized configuration parameter "nonsense"' in failed.stderr

@@ -75,3 +75,26 @@ def verify(
 
     wish = wish_of(profile, delta or (), during, restart, url or (), within)
     finish(verify_report(profile_of(env, project), wish, tuple(report or ()), output), output)
+
+
+@app.command("list")
+def list_metrics(
+    env: EnvOption = "dev",
+    unused: Annotated[bool, typer.Option("--unused", help="Only those that nobody looks at.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --unused: exit 1 when there are any.")
+    ] = False,
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the metrics of the contract, and which rules, dashboards and objectives look at each.
+
+    ccops metrics list
+    ccops metrics list --unused --strict
+    ccops metrics list -o json
+
+    Exit codes: 0 listed, 1 --strict found one that nobody looks at, 2 usage.
+    """
+    from ccops.cli.metricsview import list_report
+
+    finish(list_report(profile_of(env, project), unused=unused, strict=strict), output)

@@ -7,11 +7,13 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ccops.core.errors import ExitCode
 from ccops.core.output import Output, Report
 from ccops.core.profile import Profile
 from ccops.core.reports.marks import MarkReport, of_issues
 from ccops.core.reports.writing import check_reports, write_reports
 from ccops.monitor.metrics import Verified, Wish, verify_metrics
+from ccops.monitor.usage import Used, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,40 @@ def verify_report(profile: Profile, wish: Wish, reports: Sequence[str], output: 
         duration_ms=round((time.monotonic() - begun) * 1000),
         text=lambda console: _print(console, found),
     )
+
+
+def list_report(profile: Profile, *, unused: bool, strict: bool) -> Report:
+    """List the metrics of the contract with their users."""
+    chosen = [one for one in usage(profile).values() if one.unused or not unused]
+    lonely = sum(one.unused for one in chosen)
+    return Report(
+        "ccops.metrics.list/v1",
+        {"metrics": [_used_row(one) for one in chosen], "unused": lonely},
+        ExitCode.NEGATIVE if strict and unused and lonely else ExitCode.OK,
+        env=profile.env,
+        text=lambda console: _print_used(console, chosen, lonely),
+    )
+
+
+def _used_row(one: Used) -> dict[str, object]:
+    return {
+        "metric": one.metric.name,
+        "type": one.metric.kind,
+        "labels": {name: list(values) if values else None for name, values in one.metric.labels.items()},
+        "rules": sorted(one.rules),
+        "dashboards": sorted(one.panels),
+        "objectives": sorted(one.objectives),
+    }
+
+
+def _print_used(console: Console, chosen: Sequence[Used], lonely: int) -> None:
+    width = max((len(one.metric.name) for one in chosen), default=0)
+    for one in chosen:
+        users = ", ".join([*sorted(one.panels), *sorted(one.rules), *sorted(one.objectives)]) or "nobody"
+        labels = ",".join(one.metric.labels)
+        line = f"  {one.metric.name:<{width}}  {one.metric.kind:<9} {{{labels}}}  {users}"
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"{len(chosen)} metrics, {lonely} that nobody looks at", markup=False)
 
 
 def _say(text: str) -> None:

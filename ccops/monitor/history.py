@@ -94,12 +94,17 @@ def grown(points: Sequence[Point], *, from_zero: bool) -> float:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Counters of a job over a window. `seen_from` is when each instance was first scraped in it."""
+    """Counters of a job over a window.
+
+    seen_from  when each instance was first scraped in it
+    born       instances whose first process began within it: all they have counted belongs to it
+    """
 
     client: httpx.Client
     window: Window
     job: str
     seen_from: Mapping[str, float]
+    born: frozenset[str] = frozenset()
 
     @property
     def coverage(self) -> float:
@@ -120,8 +125,9 @@ class History:
         labels = f"instance, {by}" if by else "instance"
         found: dict[str, float] = {}
         for labels_of, points in self._range(f"sum by ({labels}) ({selector})"):
-            began = self.seen_from.get(labels_of.get("instance", ""), math.inf)
-            amount = grown(points, from_zero=points[0][0] > began)
+            instance = labels_of.get("instance", "")
+            late = points[0][0] > self.seen_from.get(instance, math.inf)
+            amount = grown(points, from_zero=late or instance in self.born)
             key = labels_of.get(by, "")
             found[key] = found.get(key, 0.0) + amount
         return found
@@ -138,7 +144,16 @@ class History:
 def open_history(client: httpx.Client, window: Window, job: str) -> History:
     """Return the history of `job`."""
     seen = query_range(client, f'sum by (instance) (up{{job="{job}"}} == 1)', window)
-    return History(client, window, job, {labels.get("instance", ""): points[0][0] for labels, points in seen})
+    # Several processes behind one port do not say when they began.
+    started = query_range(client, f'max by (instance) (process_start_time_seconds{{job="{job}"}})', window)
+    begin = window.end - window.seconds
+    return History(
+        client,
+        window,
+        job,
+        {labels.get("instance", ""): points[0][0] for labels, points in seen},
+        frozenset(labels.get("instance", "") for labels, points in started if points[0][1] >= begin),
+    )
 
 
 def query_range(client: httpx.Client, expr: str, window: Window) -> list[tuple[Labels, Sequence[Point]]]:

@@ -179,3 +179,12 @@ def _judged(value: float | None, samples: float, needed: float, holds: Callable[
 
 
 MEASURES: tuple[Measure, ...] = (availability, read_p95, write_p95, ws_lag_p95, idempotency, olap_loss)
+METRICS = (
+    "http_requests_total",
+    "http_request_duration_seconds",
+    "realtime_event_lag_ms",
+    "shop_idempotent_replay_total",
+    "olap_ingest_missing_ratio",
+    "olap_ingest_checked_events",
+    "economy_negative_balance_users",
+)

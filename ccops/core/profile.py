@@ -122,8 +122,9 @@ def parse_env_file(path: Path, label: str) -> dict[str, Value]:
         raise UsageError("ENV_FILE_INVALID", f"{label} is not UTF-8", evidence=str(err)) from err
     values: dict[str, Value] = {}
     problems: list[str] = []
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
+    # Only LF ends a line and only blanks are cut: a no-break space behind a number must stay visible.
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip(" \t\r")
         if not line or line.startswith("#"):
             continue
         match = _LINE.match(line)
@@ -134,7 +135,7 @@ def parse_env_file(path: Path, label: str) -> dict[str, Value]:
         if key in values:
             problems.append(f"{label}:{number}: {key} is set twice (first at {values[key].origin})")
             continue
-        values[key] = Value(_unquote(match["value"].strip()), f"{label}:{number}")
+        values[key] = Value(_unquote(match["value"].strip(" \t")), f"{label}:{number}")
     if problems:
         raise UsageError(
             "ENV_FILE_INVALID",

@@ -41,7 +41,7 @@ def render_set(
     """Return every rules/*.yml.j2 of `templates_dir` rendered for `env`.
 
     `time_scale` below 1 shortens every window and `for`, for tests; `cache` keeps compiled templates. Raises
-    UsageError when a template can't be rendered, or then holds other groups and alerts than its lines declare.
+    UsageError when a template can't be rendered, or holds other groups and alerts than its lines declare.
     """
     scale = Scale(Decimal(time_scale))
     names = sorted(path.name for path in (templates_dir / RULES).glob("*.yml.j2") if path.name[0] != "_")

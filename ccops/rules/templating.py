@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Of Unicode's private use area: no template and no value may hold them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}(?P<line>[0-9]+):(?P<file>[^{_CLOSE}]*){_CLOSE}")
+_LEADING = re.compile(f"(?:{_OPEN}[^{_CLOSE}]*{_CLOSE})*(?P<last>{_OPEN}[^{_CLOSE}]*{_CLOSE})")
 # They turn nonsense into a number (`int` makes 0 of `1,000`) or hide that a value is missing.
 _BANNED = frozenset({"default", "d", "int", "float"})
 _THRESHOLD = re.compile(r"\b(?:ALERT|SLO)_[A-Z0-9_]+")
@@ -199,7 +200,9 @@ def _unmarked(name: str, text: str, variables: Mapping[int, tuple[str, ...]], he
     above = header.count("\n")
     lines, files, authored = [1] * above, [name] * above, [True] * above
     for row in rows:
-        mark = _MARK.search(row)
+        leading = _LEADING.match(row)
+        # A line may begin in one template and go on in another, or in the next turn of a loop.
+        mark = _MARK.match(row, leading.start("last")) if leading else _MARK.search(row)
         lines.append(int(mark["line"]) if mark else lines[-1] if lines else 1)
         files.append(mark["file"] if mark else files[-1] if files else name)
         authored.append(row.startswith(_OPEN))

@@ -27,6 +27,7 @@ class Judged:
     env: str
     checked: Checked
     resolved: Resolved | None = None
+    anchored: bool = False  # runbooks were looked up
 
 
 @dataclass(slots=True)
@@ -83,6 +84,8 @@ def summary(judged: Sequence[Judged], marks: Sequence[Mark], tool: Promtool | No
     envs = [one.env for one in judged if one.env]
     where = f" of {', '.join(envs)}" if envs else ""
     asked = f"promtool {tool.version} asked too" if tool else "promtool not asked"
+    if not all(one.anchored for one in judged):
+        asked += ", runbooks not looked up"
     errors = sum(mark.severity is Severity.ERROR for mark in marks)
     counts = f"{errors} errors, {len(marks) - errors} warnings in {rules} rules, {files} files{where}"
     return f"{'FAIL' if errors else 'OK'} {counts}; {asked}"

@@ -11,7 +11,7 @@ from ccops.cli.rulescheckmarks import TOOL, Judged, drawn, issues, mark_of, mark
 from ccops.core.bundle import contract_folder
 from ccops.core.errors import ExitCode, UsageError
 from ccops.core.output import Output, Report
-from ccops.core.profile import Project, find_project, load_profile
+from ccops.core.profile import Project, find_project
 from ccops.core.reports.marks import Mark, Severity
 from ccops.core.reports.writing import check_reports, write_reports
 from ccops.rules.catalogue import load_catalogue
@@ -24,6 +24,7 @@ from ccops.rules.check.runbooks import read_anchors
 from ccops.rules.check.source import Source
 from ccops.rules.check.targets import Target
 from ccops.rules.check.texts import Demands
+from ccops.rules.project import RuleSet
 from ccops.rules.promtool import Promtool
 from ccops.rules.values import BadValue, parse_duration
 
@@ -95,7 +96,9 @@ def _settings(call: CheckCall, folder: Path | None, env: str | None, runbooks: P
 
 def _judge_files(call: CheckCall, tool: Promtool | None) -> tuple[Judged, ...]:
     sources = [source_of(path) for path in files_of(call.paths)]
-    return (Judged("", _both(sources, _settings(call, None, None, None), tool)),)
+    settings = _settings(call, None, None, None)
+    anchored = settings.demands.anchors is not None
+    return (Judged("", _both(sources, settings, tool), anchored=anchored),)
 
 
 def _judge_project(call: CheckCall, tool: Promtool | None) -> tuple[Judged, ...]:
@@ -105,22 +108,15 @@ def _judge_project(call: CheckCall, tool: Promtool | None) -> tuple[Judged, ...]
     project = find_project(call.project)
     names = environments(project) if call.all_envs else (call.env,)
     sets = rule_sets(project, names, Options(parse_sets(call.sets)))
-    return tuple(
-        Judged(
-            one.profile.env,
-            _both(
-                [Source(file.name, file.text, file.origin, TEMPLATES) for file in one.rendered.files],
-                _settings(call, _bundle(project, one.profile.env), one.profile.env, project.root / _RUNBOOKS),
-                tool,
-            ),
-            one.resolved,
-        )
-        for one in sets
-    )
+    return tuple(_judge_set(call, project, one, tool) for one in sets)
 
 
-def _bundle(project: Project, env: str) -> Path:
-    return contract_folder(load_profile(env, project))
+def _judge_set(call: CheckCall, project: Project, one: RuleSet, tool: Promtool | None) -> Judged:
+    env = one.profile.env
+    settings = _settings(call, contract_folder(one.profile), env, project.root / _RUNBOOKS)
+    sources = [Source(file.name, file.text, file.origin, TEMPLATES) for file in one.rendered.files]
+    anchored = settings.demands.anchors is not None
+    return Judged(env, _both(sources, settings, tool), one.resolved, anchored)
 
 
 def _both(sources: Sequence[Source], settings: Settings, tool: Promtool | None) -> Checked:

@@ -70,11 +70,23 @@ class Catalogue:
         metric = self.metrics.get(selector.name) if selector.name else None
         return metric.label_names() if metric else None
 
-    def with_recordings(self, found: Mapping[str, frozenset[str] | None]) -> Catalogue:
-        """Return a catalogue that also knows recordings: name -> labels at most, None for any."""
+    def with_recordings(
+        self,
+        found: Mapping[str, frozenset[str] | None],
+        values: Mapping[str, Mapping[str, Values]] | None = None,
+    ) -> Catalogue:
+        """Return a catalogue that also knows recordings: name -> labels at most, None for any.
+
+        `values` closes labels that the recordings set themselves: name -> label -> values.
+        """
+        closed = values or {}
         added = {
             name: Metric(
-                name, "recording", dict.fromkeys(labels or ()), open=labels is None, source="recording"
+                name,
+                "recording",
+                {**dict.fromkeys(labels or ()), **closed.get(name, {})},
+                open=labels is None,
+                source="recording",
             )
             for name, labels in found.items()
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ccops.rules.promql_tree import (
@@ -37,36 +37,36 @@ class Bounds:
 ANY = Bounds()
 _POSITIVE = Bounds(0.0)
 _SHARE = Bounds(0.0, 1.0)
-Recordings = Mapping[str, Bounds]
+Known = Callable[[Selector], Bounds | None]  # what a recording can be; None: it is none
 
 
-def bounds_of(node: Node, recordings: Recordings) -> Bounds:
+def bounds_of(node: Node, known: Known) -> Bounds:
     """Return what `node` can be; wider than the truth where we don't know."""
     if isinstance(node, Number):
         return Bounds(node.value, node.value)
     if isinstance(node, Selector):
-        return _of_selector(node, recordings)
+        return _of_selector(node, known)
     if isinstance(node, Negative):
-        inner = bounds_of(node.inner, recordings)
+        inner = bounds_of(node.inner, known)
         return Bounds(-inner.high, -inner.low)
     if isinstance(node, Call):
-        return _of_call(node, recordings)
+        return _of_call(node, known)
     if isinstance(node, Aggregate):
-        return _of_aggregate(node, recordings)
-    return _of_binary(node, recordings) if isinstance(node, Binary) else ANY
+        return _of_aggregate(node, known)
+    return _of_binary(node, known) if isinstance(node, Binary) else ANY
 
 
-def _of_selector(node: Selector, recordings: Recordings) -> Bounds:
+def _of_selector(node: Selector, known: Known) -> Bounds:
     name = node.name or ""
     if name == "up":
         return _SHARE
-    found = recordings.get(name)
+    found = known(node)
     if found is not None:
         return found
     return _POSITIVE if name.endswith(("_total", "_count", "_bucket")) else ANY
 
 
-def _of_call(node: Call, recordings: Recordings) -> Bounds:
+def _of_call(node: Call, known: Known) -> Bounds:
     if node.name in _GROWTH:
         return _POSITIVE
     if not node.args:
@@ -74,8 +74,8 @@ def _of_call(node: Call, recordings: Recordings) -> Bounds:
     if node.name in {"absent", "absent_over_time"}:
         return Bounds(1.0, 1.0)
     if node.name in _OVER_TIME:
-        return bounds_of(node.args[-1], recordings)
-    inner = bounds_of(node.args[0], recordings)
+        return bounds_of(node.args[-1], known)
+    inner = bounds_of(node.args[0], known)
     if node.name in _SAME:
         return inner
     if node.name in {"clamp_min", "clamp_max"} and isinstance(node.args[1], Number):
@@ -86,8 +86,8 @@ def _of_call(node: Call, recordings: Recordings) -> Bounds:
     return _POSITIVE if node.name == "abs" else ANY
 
 
-def _of_aggregate(node: Aggregate, recordings: Recordings) -> Bounds:
-    inner = bounds_of(node.inner, recordings)
+def _of_aggregate(node: Aggregate, known: Known) -> Bounds:
+    inner = bounds_of(node.inner, known)
     if node.op in _CHOOSING:
         return inner
     if node.op == "sum" and inner.low >= 0:
@@ -95,11 +95,11 @@ def _of_aggregate(node: Aggregate, recordings: Recordings) -> Bounds:
     return _POSITIVE if node.op == "count" else ANY
 
 
-def _of_binary(node: Binary, recordings: Recordings) -> Bounds:
-    left = bounds_of(node.left, recordings)
+def _of_binary(node: Binary, known: Known) -> Bounds:
+    left = bounds_of(node.left, known)
     if node.op in {"and", "unless"}:
         return left
-    right = bounds_of(node.right, recordings)
+    right = bounds_of(node.right, known)
     if node.op == "or":
         return Bounds(min(left.low, right.low), max(left.high, right.high))
     if node.op == "/":
@@ -133,6 +133,8 @@ def _part_of(part: Node, whole: Node) -> bool:
     """Return whether `part` counts some of the series that `whole` counts, in the same way."""
     if isinstance(part, Binary) and part.op == "or" and _is_zero(part.right):
         return _part_of(part.left, whole)  # `x or vector(0)`: none counts as zero
+    if isinstance(part, Binary) and part.op == "-":
+        return _part_of(part.left, whole) and _part_of(part.right, part.left)  # the rest is a part too
     if isinstance(part, Aggregate) and isinstance(whole, Aggregate):
         same = (part.op, part.labels, part.without) == (whole.op, whole.labels, whole.without)
         return same and part.op == "sum" and _part_of(part.inner, whole.inner)
@@ -141,10 +143,19 @@ def _part_of(part: Node, whole: Node) -> bool:
         return same and _part_of(part.args[0], whole.args[0])
     if not isinstance(part, Selector) or not isinstance(whole, Selector):
         return False
-    same = (part.name, part.range_s, part.offset_s) == (whole.name, whole.range_s, whole.offset_s)
+    same = (part.range_s, part.offset_s) == (whole.range_s, whole.offset_s)
     narrower = {one for one in whole.matchers if one not in part.matchers}
     named = {one.label for one in part.matchers}
-    return same and part.name is not None and all(one.label in named for one in narrower)
+    return same and _same_events(part, whole) and all(one.label in named for one in narrower)
+
+
+def _same_events(part: Selector, whole: Selector) -> bool:
+    """Return whether both count the same events; a bucket of a histogram counts some of its _count."""
+    if part.name is None or whole.name is None:
+        return False
+    bucket = part.name.endswith("_bucket") and any(one.label == "le" for one in part.matchers)
+    base = part.name.removesuffix("_bucket") + "_count" if bucket else part.name
+    return whole.name in {part.name, base}
 
 
 def _is_zero(node: Node) -> bool:

@@ -12,13 +12,13 @@ from ccops.rules.catalogue import Catalogue
 from ccops.rules.check.expressions import judge_expression
 from ccops.rules.check.finding import Finding
 from ccops.rules.check.model import Group, Rule
-from ccops.rules.check.reach import judge_reach, judge_volume, recorded_bounds
+from ccops.rules.check.reach import judge_reach, judge_volume
+from ccops.rules.check.recordings import Recordings
 from ccops.rules.check.schema import flawed, read_groups
 from ccops.rules.check.series import SeriesJudge
 from ccops.rules.check.source import Notes, Source
 from ccops.rules.check.targets import Target
 from ccops.rules.check.texts import Demands, judge_texts
-from ccops.rules.promql_labels import labels_of
 
 SCRAPE_INTERVAL_S = 15.0
 MAX_BYTES = 32 << 20
@@ -58,15 +58,14 @@ class _File:
 def check_sources(sources: Iterable[Source], settings: Settings) -> Checked:
     """Judge files that one server would load together."""
     files = [_read(source, settings) for source in sources]
-    recorded = {rule.name.text: rule for file in files for rule in file.rules() if not rule.alert}
-    catalogue = _with_recordings(settings.catalogue, recorded)
-    bounds = recorded_bounds(recorded)
+    recordings = Recordings(rule for file in files for rule in file.rules())
+    catalogue = recordings.extend(settings.catalogue)
     _duplicates(files)
     for file in files:
         for rule in file.rules():
             SeriesJudge(rule, file.notes, catalogue, settings.scrape_s).judge()
-            judge_reach(rule, file.notes, bounds)
-            judge_volume(rule, file.notes, recorded)
+            judge_reach(rule, file.notes, recordings)
+            judge_volume(rule, file.notes, recordings)
             judge_texts(rule, file.notes, catalogue, settings.demands, settings.target)
             _shadow(rule, file.notes, settings.catalogue)
     findings = tuple(one for file in files for one in _ordered(file.notes.found))
@@ -136,18 +135,6 @@ def _duplicates(files: Sequence[_File]) -> None:
             where = f"first in {first[0].notes.source.name}:{first[1]}"
             said = f"{rule.name.text:.80} is there twice with the same labels"
             file.notes.add("RULE_DUPLICATE", said, rule.name, rule=rule.name.text, evidence=where)
-
-
-def _with_recordings(catalogue: Catalogue, recorded: dict[str, Rule]) -> Catalogue:
-    """Return the catalogue with what the set records; a recording of a recording is known the second time."""
-    found: dict[str, frozenset[str] | None] = {}
-    known = catalogue
-    for _ in range(2):
-        for name, rule in recorded.items():
-            labels = None if rule.expr is None else labels_of(rule.expr.root, known.labels_of)
-            found[name] = None if labels is None else labels | set(rule.labels)
-        known = catalogue.with_recordings(found)
-    return known
 
 
 def _shadow(rule: Rule, notes: Notes, catalogue: Catalogue) -> None:

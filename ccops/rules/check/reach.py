@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ccops.core.yamltree import Scalar
-from ccops.rules.check.bounds import Bounds, Recordings, bounds_of, verdict
+from ccops.rules.check.bounds import bounds_of, verdict
 from ccops.rules.check.conditions import shown
 from ccops.rules.check.model import Rule
+from ccops.rules.check.recordings import Recordings
 from ccops.rules.check.source import Notes
 from ccops.rules.promql_tree import COMPARISONS, Aggregate, Binary, Call, Node, Number, Selector, walk
 
@@ -26,10 +27,10 @@ def judge_reach(rule: Rule, notes: Notes, recordings: Recordings) -> None:
 
 
 def _judge_one(one: Binary, rule: Rule, notes: Notes, recordings: Recordings, text: Scalar) -> None:
-    limit = bounds_of(one.right, recordings)
+    limit = bounds_of(one.right, recordings.bounds)
     if limit.low != limit.high or not math.isfinite(limit.low):
         return
-    signal = bounds_of(one.left, recordings)
+    signal = bounds_of(one.left, recordings.bounds)
     found = verdict(one.op, signal, limit)
     if not found:
         return
@@ -54,38 +55,40 @@ def _conjuncts(node: Node) -> Iterator[Node]:
         yield node
 
 
-def judge_volume(rule: Rule, notes: Notes, recorded: Mapping[str, Rule]) -> None:
+def judge_volume(rule: Rule, notes: Notes, recordings: Recordings) -> None:
     """Note a ratio of counts that is compared without a floor under the number of events it rests on."""
     if rule.expr is None or rule.text is None or not rule.alert:
         return
     parts = list(_conjuncts(rule.expr.root))
-    ratios = [one for one in parts if isinstance(one, Binary) and _ratio(one.left, recorded)]
-    if not ratios or any(_is_floor(one, recorded) for one in parts):
+    ratios = [one for one in parts if isinstance(one, Binary) and _ratio(one.left, recordings)]
+    if not ratios or any(_is_floor(one, recordings) for one in parts):
         return
     said = f"{shown(ratios[0].left)[:80]} is compared, however few events it rests on"
     why = "one failure of one request at night is 100 percent"
     notes.add("RULE_NO_VOLUME_GUARD", said, rule.text, rule=rule.name.text, evidence=why)
 
 
-def _is_floor(node: Node, recorded: Mapping[str, Rule]) -> bool:
-    return isinstance(node, Binary) and node.op in {">", ">="} and not _ratio(node.left, recorded)
+def _is_floor(node: Node, recordings: Recordings) -> bool:
+    return isinstance(node, Binary) and node.op in {">", ">="} and not _ratio(node.left, recordings)
 
 
-def _ratio(node: Node, recorded: Mapping[str, Rule]) -> bool:
+def _ratio(node: Node, recordings: Recordings) -> bool:
     """Return whether `node` divides counts by counts, itself or in a recording it reads."""
     for one in walk(node):
-        if isinstance(one, Binary) and one.op == "/" and _counts(one.left) and _counts(one.right):
+        if _divides(one):
             return True
-        if isinstance(one, Selector) and (one.name or "") in recorded:
-            expr = recorded[one.name or ""].expr
-            if expr is not None and any(
-                isinstance(below, Binary) and below.op == "/" and _counts(below.left) and _counts(below.right)
-                for below in walk(expr.root)
-            ):
-                return True
-        elif isinstance(one, Selector) and one.name and _named_share(one.name):
+        if not isinstance(one, Selector) or not one.name:
+            continue
+        rules = recordings.matching(one)
+        if any(rule.expr is not None and any(map(_divides, walk(rule.expr.root))) for rule in rules):
+            return True
+        if not rules and _named_share(one.name):
             return True
     return False
+
+
+def _divides(node: Node) -> bool:
+    return isinstance(node, Binary) and node.op == "/" and _counts(node.left) and _counts(node.right)
 
 
 def _named_share(name: str) -> bool:
@@ -98,16 +101,6 @@ def _counts(node: Node) -> bool:
     found = [one for one in walk(node) if isinstance(one, Call) and one.name in _COUNTS]
     summed = any(isinstance(one, Selector) and one.name and one.name.endswith("_sum") for one in walk(node))
     return bool(found) and not summed
-
-
-def recorded_bounds(recorded: Mapping[str, Rule]) -> dict[str, Bounds]:
-    """Return what each recording can be. A recording that reads recordings is looked at after them."""
-    found: dict[str, Bounds] = {}
-    for _ in range(2):
-        for name, rule in recorded.items():
-            if rule.expr is not None:
-                found[name] = bounds_of(rule.expr.root, found)
-    return found
 
 
 def is_counting(node: Node) -> bool:

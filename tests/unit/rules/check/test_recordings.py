@@ -46,5 +46,5 @@ def test_a_recorded_ratio_needs_a_floor_under_its_volume_too() -> None:
 
 
 def test_a_label_that_the_recordings_set_has_their_values_only() -> None:
-    assert codes('slo:errors:ratio5m{slo="latncy"} > 0.5')[0] == "RULE_VALUE_UNKNOWN"
-    assert codes('slo:errors:ratio5m{job="x"} > 0.5')[0] == "RULE_LABEL_UNKNOWN"
+    assert "RULE_VALUE_UNKNOWN" in codes('slo:errors:ratio5m{slo="latncy"} > 0.5')
+    assert "RULE_LABEL_UNKNOWN" in codes('slo:errors:ratio5m{job="x"} > 0.5')

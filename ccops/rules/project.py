@@ -61,6 +61,27 @@ def resolved_of(profile: Profile, sets: Mapping[str, str] | None = None) -> Reso
 def rule_set(profile: Profile, options: Options | None = None) -> RuleSet:
     """Return the rules of `profile`. Raises Refused when a protected profile is to be scaled in time."""
     options = options or Options()
+    return _rendered(profile, _resolved(profile, options), options)
+
+
+def rule_sets(
+    project: Project, names: tuple[str, ...], options: Options | None = None
+) -> tuple[RuleSet, ...]:
+    """Return the rules of several environments. Raises UsageError with the faults of all of them."""
+    options = options or Options()
+    done, failed = [], []
+    for name in names:
+        try:
+            profile = load_profile(name, project)
+            done.append((profile, _resolved(profile, options)))
+        except UsageError as error:
+            failed.append(error)
+    if failed:
+        raise _together(failed)
+    return tuple(_rendered(profile, resolved, options) for profile, resolved in done)
+
+
+def _resolved(profile: Profile, options: Options) -> Resolved:
     if options.time_scale != _ONE and profile.protected:
         raise Refused(
             "TIME_SCALE_PROTECTED",
@@ -68,30 +89,22 @@ def rule_set(profile: Profile, options: Options | None = None) -> RuleSet:
             evidence="CCOPS_PROTECTED=1: rules with short windows would page people for nothing",
             next_step="leave --time-scale out, or use an unprotected environment",
         )
-    resolved = resolved_of(profile, options.sets)
-    templates = templates_of(profile.project)
+    return resolved_of(profile, options.sets)
+
+
+def _rendered(profile: Profile, resolved: Resolved, options: Options) -> RuleSet:
     cache = profile.project.home / "cache" / "templates"
-    rendered = render_set(templates, profile.env, resolved, time_scale=options.time_scale, cache=cache)
-    return RuleSet(profile, resolved, rendered)
+    templates = templates_of(profile.project)
+    made = render_set(templates, profile.env, resolved, time_scale=options.time_scale, cache=cache)
+    return RuleSet(profile, resolved, made)
 
 
-def rule_sets(
-    project: Project, names: tuple[str, ...], options: Options | None = None
-) -> tuple[RuleSet, ...]:
-    """Return the rules of several environments. Raises UsageError with the faults of all of them."""
-    done, failed = [], []
-    for name in names:
-        try:
-            done.append(rule_set(load_profile(name, project), options))
-        except UsageError as error:
-            failed.append(error)
-    if len(failed) == 1:
-        raise failed[0]
-    if failed:
-        raise UsageError(
-            "THRESHOLDS_INVALID",
-            f"{len(failed)} environments can't be rendered",
-            evidence="\n".join(dict.fromkeys(error.evidence or error.message for error in failed)),
-            next_step=failed[0].next_step,
-        )
-    return tuple(done)
+def _together(errors: list[UsageError]) -> UsageError:
+    if len(errors) == 1:
+        return errors[0]
+    return UsageError(
+        "THRESHOLDS_INVALID",
+        f"{len(errors)} environments can't be rendered",
+        evidence="\n".join(dict.fromkeys(error.evidence or error.message for error in errors)),
+        next_step=errors[0].next_step,
+    )

@@ -15,7 +15,7 @@ from ccops.rules.values import (
     parse_value,
 )
 
-NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-10**12, max_value=10**12, places=6)
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=6)
 # Each with a near miss that is read.
 REFUSED = {
     "1_000": "1000", "NaN": "0", "nan": "0", "inf": "1e3", "+Inf": "20", "２０": "20", "٢٠": "20",
@@ -23,7 +23,8 @@ REFUSED = {
     "true": "1", "None": "0", "020": "20", "-020": "-20", "00": "0", "0x14": "20", "1e400": "1e299",
     "1e-400": "1e-299", "--5": "-5", "+5": "5", "5.": "5.0", ".5": "0.5", "1e": "1e1", "1e1.5": "1e1",
     "12:30": "12", "20 # prod: 30": "20", "${ALERT_X}": "7", "$X": "7", "20 or vector(1)": "20",
-    "20\n  - alert: X": "20", "20\r\r\r": "20\r", "2 0": "20", "'20'": "20", "1/2": "0.5", "²": "2", "½": "0.5",
+    "20\n  - alert: X": "20", "20\r\r\r": "20\r", "2 0": "20", "'20'": "20", "1/2": "0.5", "²": "2",
+    "½": "0.5",
     "1" * 65: "1" * 64, "-": "-1", "e5": "1e5", "0b1": "1", "0o7": "7", "1e99999999999": "1e9",
 }  # fmt: skip
 
@@ -63,7 +64,9 @@ def test_a_value_must_be_of_its_kind(text: str, kind: Kind) -> None:
 
 
 def test_whole_numbers_may_be_written_as_people_do() -> None:
-    assert [parse_value(text, Kind.INT) for text in ("20", "2e1", "20.0", " 20 ", "20\r")] == [Decimal(20)] * 5
+    read = {parse_value(text, Kind.INT) for text in ("20", "2e1", "20.0", " 20 ", "20\r")}
+
+    assert read == {Decimal(20)}
 
 
 def test_bounds_are_inclusive() -> None:

@@ -213,7 +213,7 @@ def _details(one: Proposal) -> list[str]:
         f"median {significant(stats.median):g}, MAD {significant(stats.mad):.3g}, p99 {stats.p99:.4g}, "
         f"p99.9 {stats.p999:.4g}, most {stats.max:.4g}; noise reaches {one.floor:.4g}",
         "",
-        f"{'threshold':>10} {'fires':>6} {'a week':>7} {'minutes':>8}",
+        f"{'threshold':>10} {'fires':>6} {'pages':>6} {'a week':>7} {'minutes':>8}",
     ]
     lines += [_row(one, item) for item in one.candidates]
     return ["", *[line.rstrip() for line in lines], "", *[f"note: {text}" for text in one.warnings]]
@@ -222,7 +222,7 @@ def _details(one: Proposal) -> list[str]:
 def _row(one: Proposal, item: Candidate) -> str:
     marks = {one.proposed: "proposed", one.current: "now"}.get(item.threshold, "")
     missed = f"misses {', '.join(item.missed)}" if item.missed else ""
-    figures = f"{item.fires:>6} {item.per_week:>7.1f} {item.firing_minutes:>8.1f}"
+    figures = f"{item.fires:>6} {item.pages:>6} {item.per_week:>7.1f} {item.firing_minutes:>8.1f}"
     return f"{canonical(item.threshold):>10} {figures}  {'  '.join(filter(None, (marks, missed)))}"
 
 
@@ -244,7 +244,7 @@ def _markdown(proposals: Sequence[Proposal], written: Written | None) -> str:
     lines = [
         "## Thresholds against history",
         "",
-        "| Alert | Variable | Now | Proposed | Verdict | Plateau | Fires a week |",
+        "| Alert | Variable | Now | Proposed | Verdict | Plateau | Pages a week |",
     ]
     lines.append("|---|---|---|---|---|---|---|")
     for one in proposals:

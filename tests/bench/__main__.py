@@ -24,6 +24,7 @@ from tests.bench import (
     pipeline,
     realtime,
     republish,
+    rules_tune,
     startup,
 )
 from tests.bench.figures import Figure, doubted
@@ -48,6 +49,7 @@ BENCHES = (
     Bench("pipeline", pipeline.bench, by_default=False),
     Bench("contract", contract.bench, by_default=False),
     Bench("install", install.bench, by_default=False),
+    Bench("tune", rules_tune.bench, by_default=False),
     Bench("kafka", kafka.bench, by_default=False),
     Bench("alembic", alembic.bench, by_default=False),
 )

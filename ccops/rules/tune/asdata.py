@@ -78,6 +78,7 @@ def _candidate(one: Candidate) -> dict[str, object]:
     return {
         "t": _number(one.threshold),
         "fires": one.fires,
+        "pages": one.pages,
         "per_week": round(one.per_week, 2),
         "firing_minutes": round(one.firing_minutes, 1),
         "series": one.series,

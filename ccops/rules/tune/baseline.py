@@ -61,11 +61,11 @@ def baseline(window: Window, at: Sequence[int], badness: Sequence[float]) -> Bas
         # All the same once more, but for a few: then the mean distance (of a normal signal 0.8 sigma).
         mad = mad or statistics.fmean(abs(value - median) for value in moving) * _MEAN_TO_MAD
     bound = median + _TRIM * mad if mad else math.inf
-    hours = _hours(window, at, badness) if window.size * window.step >= 2 * WEEK_S else {}
+    places = _hour_of(window, at) if window.size * window.step >= 2 * WEEK_S else []
+    hours = _hours(places, badness)
     bounds = {hour: max(bound, _bound(values)) for hour, values in hours.items()}
     if hours:
-        pairs = zip(at, badness, strict=True)
-        kept = [value for index, value in pairs if value <= bounds[_hour(window, index)]]
+        kept = [value for hour, value in zip(places, badness, strict=True) if value <= bounds[hour]]
     else:
         kept = [value for value in badness if value <= bound]
     kept.sort()
@@ -81,14 +81,15 @@ def baseline(window: Window, at: Sequence[int], badness: Sequence[float]) -> Bas
     )
 
 
-def _hour(window: Window, index: int) -> int:
-    return window.at(index) // _HOUR_S % 168
+def _hour_of(window: Window, at: Sequence[int]) -> list[int]:
+    start, step = window.start, window.step
+    return [(start + index * step) // _HOUR_S % 168 for index in at]
 
 
-def _hours(window: Window, at: Sequence[int], badness: Sequence[float]) -> dict[int, list[float]]:
+def _hours(places: Sequence[int], badness: Sequence[float]) -> dict[int, list[float]]:
     hours: dict[int, list[float]] = defaultdict(list)
-    for index, value in zip(at, badness, strict=True):
-        hours[_hour(window, index)].append(value)
+    for hour, value in zip(places, badness, strict=False):
+        hours[hour].append(value)
     return dict(hours)
 
 

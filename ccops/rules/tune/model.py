@@ -130,10 +130,15 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A threshold and what the rule would have done with it."""
+    """A threshold and what the rule would have done with it.
+
+    `fires` counts alerts, `pages` what a person gets: series that fire at the same time are one page, since
+    Alertmanager groups the alerts of a rule. `per_week` is of pages.
+    """
 
     threshold: Decimal
     fires: int
+    pages: int
     per_week: float
     firing_minutes: float
     missed: tuple[str, ...]

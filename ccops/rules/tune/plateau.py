@@ -15,14 +15,14 @@ LARGEST_MOVE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Plateau:
-    """Neighbouring candidates with the same number of fires, ascending in badness."""
+    """Neighbouring candidates with the same number of pages, ascending in badness."""
 
     members: tuple[Candidate, ...]
 
     @property
-    def fires(self) -> int:
-        """Return how often each of them fires."""
-        return self.members[0].fires
+    def pages(self) -> int:
+        """Return how often each of them rings."""
+        return self.members[0].pages
 
     def holds(self, threshold: Decimal) -> bool:
         """Return whether `threshold` lies on it."""
@@ -97,7 +97,7 @@ def _usable(candidates: Sequence[Candidate], scale: Scale, *, floor: float, budg
     ]
     # What somebody named as real, and bounds that somebody set, count more than our idea of noise.
     good = [one for one in affordable if _reaches(one, scale, floor)] or affordable
-    return [one for one in good if one.fires] or good
+    return [one for one in good if one.pages] or good
 
 
 def _reaches(one: Plateau, scale: Scale, floor: float) -> bool:
@@ -105,7 +105,7 @@ def _reaches(one: Plateau, scale: Scale, floor: float) -> bool:
 
 
 def _alike(one: Candidate, other: Candidate) -> bool:
-    return one.fires == other.fires and one.missed == other.missed
+    return one.pages == other.pages and one.missed == other.missed
 
 
 def _centre(best: Plateau, scale: Scale, floor: float) -> Decimal:
@@ -134,7 +134,7 @@ def _lower_ones(usable: Sequence[Plateau], best: Plateau, candidates: Sequence[C
     at = candidates.index(best.members[0])
     lower = [one for one in usable if candidates.index(one.members[0]) < at and len(one.members) > 1]
     return [
-        f"{one.members[0].threshold} to {one.members[-1].threshold} would fire {one.fires} time(s), within "
+        f"{one.members[0].threshold} to {one.members[-1].threshold} would ring {one.pages} time(s), within "
         "the budget too: if what it caught was real, name it with --keep-incidents"
         for one in lower
     ]
@@ -145,4 +145,4 @@ def _why_none(candidates: Sequence[Candidate], budget: float) -> str:
         fewest = min(candidates, key=lambda one: len(one.missed))
         names = ", ".join(fewest.missed)
         return f"no candidate would have fired in every incident to keep: {names}"
-    return f"no candidate keeps every incident and fires {budget:g} times a week at most"
+    return f"no candidate keeps every incident and rings {budget:g} times a week at most"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ccops.rules.tune.baseline import Baseline, baseline, median_mad, quantile
-from ccops.rules.tune.clean import gaps, too_little
+from ccops.rules.tune.clean import doubtful, gaps, too_little
 from ccops.rules.tune.intervals import matches
 from ccops.rules.tune.model import (
     Candidate,
@@ -72,8 +72,9 @@ def propose(history: History, knob: Knob, condition: Condition, wishes: Wishes) 
 
 def _normal(history: History, scale: Scale, silence: Mapping[int, Sequence[Interval]]) -> list[Baseline]:
     found = []
+    low = doubtful(history)
     for number, series in enumerate(history.series):
-        at, values = without(history, series, silence[number])
+        at, values = without(history.window, series, low, silence[number])
         if values:
             found.append(baseline(history.window, at, [scale.badness(value) for value in values]))
     return found

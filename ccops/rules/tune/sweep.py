@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from ccops.rules.tune.clean import doubtful
-from ccops.rules.tune.model import WEEK_S, Candidate, Condition, Episode, History, Interval, Series
+from ccops.rules.tune.model import WEEK_S, Candidate, Condition, Episode, History, Interval, Series, Window
 from ccops.rules.tune.replay import crossing, episodes
 
 Matches = Callable[[Interval, Mapping[str, str]], bool]
@@ -51,20 +51,20 @@ def silent(
     }
 
 
-def without(history: History, series: Series, excluded: Sequence[Interval]) -> tuple[list[int], list[float]]:
-    """Return indexes and values of `series` that say what is normal: not excluded and not doubtful."""
-    low = doubtful(history)
-    window = history.window
+def without(
+    window: Window, series: Series, low: frozenset[int], excluded: Sequence[Interval]
+) -> tuple[list[int], list[float]]:
+    """Return indexes and values of `series` that say what is normal: neither in `low` nor excluded."""
     spans = [
         ((one.start - window.start) / window.step, (one.end - window.start) / window.step) for one in excluded
     ]
     kept = [
         (index, value)
         for index, value in zip(series.at, series.values, strict=True)
-        if math.isfinite(value)
-        and index not in low
-        and not any(first <= index <= last for first, last in spans)
+        if index not in low and math.isfinite(value)
     ]
+    for first, last in spans:
+        kept = [pair for pair in kept if not first <= pair[0] <= last]
     return [index for index, _ in kept], [value for _, value in kept]
 
 
@@ -79,6 +79,15 @@ def _heard_s(one: Episode, quiet: Sequence[Interval], history: History) -> float
             rest.append((max(start, interval.end), end))
         pieces = [(start, end) for start, end in rest if end > start]
     return sum(end - start for start, end in pieces)
+
+
+def _pages(found: Sequence[Episode]) -> int:
+    """Return how many stretches of time with at least one firing series there are."""
+    pages, until = 0, -1
+    for one in sorted(found, key=lambda one: one.first):
+        pages += one.first > until
+        until = max(until, one.last)
+    return pages
 
 
 def _marked(one: Episode, low: frozenset[int]) -> Episode:
@@ -96,11 +105,13 @@ def _candidate(
 ) -> Candidate:
     window = history.window
     spans = [(window.at(one.first), window.at(one.last)) for one in found]
+    pages = _pages(found)
     missed = tuple(one.name for one in incidents if not any(one.overlaps(*span) for span in spans))
     return Candidate(
         threshold,
         len(found),
-        len(found) * WEEK_S / history.covered_s,
+        pages,
+        pages * WEEK_S / history.covered_s,
         minutes,
         missed,
         len({tuple(sorted(one.labels.items())) for one in found}),

@@ -128,7 +128,7 @@ def _why(one: Proposal, now: datetime, reason: str) -> str:
     days = (one.window.end - one.window.start) / 86_400 if one.window else 0
     ends = " to ".join(map(canonical, one.plateau)) if one.plateau else "no plateau"
     item = chosen(one)
-    fires = f"{item.fires} fire(s), all alike from {ends}" if item else ends
+    fires = f"{item.pages} page(s), all alike from {ends}" if item else ends
     was = canonical(one.current) if one.current is not None else "?"
     more = f"; {' '.join(reason.split())}" if reason.strip() else ""
     return f"{_MARK}{one.var} {iso(now)[:10]}: {one.rule} over {days:.0f} days, {fires}, was {was}{more}"

@@ -35,7 +35,7 @@ def test_the_answer_is_told_with_its_candidates(tune) -> None:
     code, out, err = tune("--rule", "Spike", "--env", "staging")
     assert (code, err) == (0, "")
     assert "keep 25  (safe between 20 and 40)" in out
-    assert any(line.split() == ["25", "3", "1.5", "31.0", "now"] for line in out.splitlines())
+    assert any(line.split() == ["25", "3", "3", "1.5", "31.0", "now"] for line in out.splitlines())
 
 
 def test_json_has_every_promised_field(tune) -> None:

@@ -212,6 +212,15 @@ def test_the_worst_of_several_series_sets_the_floor() -> None:
     assert together.verdict is Verdict.RAISE
 
 
+def test_series_that_fire_together_are_one_page() -> None:
+    one = example()
+    twin = replace(one.series[0], labels={"flow": "gem"})
+    found = asked(replace(one, series=(one.series[0], twin)))
+    assert found.plateau == (20, 40)
+    at = _at(found, 25)
+    assert (at.fires, at.pages, at.series, round(at.per_week, 1)) == (6, 3, 2, 1.5)
+
+
 def test_a_peak_of_every_week_is_no_incident() -> None:
     rng = random.Random(2)
     values = [5 + rng.gauss(0, 0.5) for _ in range(WINDOW.size)]

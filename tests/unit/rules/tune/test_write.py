@@ -32,7 +32,7 @@ def test_comments_and_neighbours_stay_as_they_are(proposal: Proposal) -> None:
     text = "# head\nA=1\n\n# why ten\nALERT_SPIKE=10\n# tail\nB= 2 \n"
     assert edited(text, proposal, NOW) == (
         "# head\nA=1\n\n# why ten\n"
-        "# tuned ALERT_SPIKE 2026-11-30: Spike over 14 days, 3 fire(s), all alike from 20 to 40, was 10\n"
+        "# tuned ALERT_SPIKE 2026-11-30: Spike over 14 days, 3 page(s), all alike from 20 to 40, was 10\n"
         "ALERT_SPIKE=30\n# tail\nB= 2 \n"
     )
 

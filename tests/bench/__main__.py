@@ -24,6 +24,7 @@ from tests.bench import (
     pipeline,
     realtime,
     republish,
+    rules_render,
     rules_tune,
     startup,
 )
@@ -49,6 +50,7 @@ BENCHES = (
     Bench("pipeline", pipeline.bench, by_default=False),
     Bench("contract", contract.bench, by_default=False),
     Bench("install", install.bench, by_default=False),
+    Bench("render", rules_render.bench, by_default=False),
     Bench("tune", rules_tune.bench, by_default=False),
     Bench("kafka", kafka.bench, by_default=False),
     Bench("alembic", alembic.bench, by_default=False),

@@ -7,11 +7,12 @@ stays what was written; whoever reads it decides what it may be.
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from ccops.core.garbage import uncollected
 
 if TYPE_CHECKING:
     import yaml
@@ -119,20 +120,16 @@ def compose(text: str) -> tuple[Node | None, tuple[Flaw, ...]]:
 
     text = text.removeprefix("\ufeff")
     composer = _Composer(text)
-    collecting = gc.isenabled()
-    gc.disable()  # nothing made here is garbage, and looking for it doubles the time
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        composer.read(loader(text).get_event)
+        with uncollected():
+            composer.read(loader(text).get_event)
     except _Stop as stop:
         return None, (*composer.flaws, stop.flaw)
     except yaml.YAMLError as error:
         return None, (*composer.flaws, _syntax(error))
     except ValueError as error:  # a lone surrogate can't be encoded for libyaml
         return None, (*composer.flaws, Flaw("syntax", f"not UTF-8 text: {error!s:.80}", 1))
-    finally:
-        if collecting:
-            gc.enable()
     return composer.root, tuple(composer.flaws)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ccops.core.garbage import uncollected
 from ccops.core.yamltree import Mapping, Node, Scalar, compose
 from ccops.core.yamltree import Sequence as YamlSequence
 from ccops.rules.catalogue import Catalogue
@@ -57,6 +58,11 @@ class _File:
 
 def check_sources(sources: Iterable[Source], settings: Settings) -> Checked:
     """Judge files that one server would load together."""
+    with uncollected():
+        return _check(sources, settings)
+
+
+def _check(sources: Iterable[Source], settings: Settings) -> Checked:
     files = [_read(source, settings) for source in sources]
     recordings = Recordings(rule for file in files for rule in file.rules())
     catalogue = recordings.extend(settings.catalogue)

@@ -43,7 +43,7 @@ RULE_FIELDS = frozenset({"record", "alert", "expr", "for", "keep_firing_for", "l
 
 # Cheap first look: most expressions have nothing that a version could disagree about.
 _SUSPECT = re.compile(
-    r"(?<![\w.:])(?:0[0-9]|[0-9][0-9.]*(?:ms|[smhdwy]))|\{\s*[\"'`]|,\s*[\"'`]|\[\s*[0-9.]+\s*[\]:]"
+    r"(?<![\w.:\[])(?:0[0-9]|[0-9][0-9.]*(?:ms|[smhdwy]))|\{\s*[\"'`]|,\s*[\"'`]|\[\s*[0-9.]+\s*[\]:]"
 )
 _TOKENS = re.compile(
     r"""(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)

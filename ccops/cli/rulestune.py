@@ -70,7 +70,8 @@ def tune(
 
     Exit codes: 0 judged, 1 too little data or nothing to propose, 2 usage, 3 refused, 4 unreachable.
     """
-    from ccops.cli.tuneview import TuneOptions, tune_report
+    from ccops.cli.tunecall import TuneOptions
+    from ccops.cli.tuneview import tune_report
 
     options = TuneOptions(
         rules=tuple(rule or ()), every=every, prom=prom, since=since, step=step, pages=pages, keep=keep,

@@ -5,64 +5,33 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ccops.cli.tunecall import TuneOptions, call_of, written_of
 from ccops.core.clock import SystemClock
-from ccops.core.errors import ExitCode, Refused, UsageError
+from ccops.core.errors import ExitCode
 from ccops.core.output import Issue, Report
 from ccops.core.profile import Profile
-from ccops.profiles.check import order_issues
-from ccops.rules.check import check_rendered
-from ccops.rules.project import rule_set
 from ccops.rules.tune.asdata import as_data, chosen, significant
 from ccops.rules.tune.fetch import as_json
-from ccops.rules.tune.intervals import load_intervals
 from ccops.rules.tune.model import Candidate, Proposal, Verdict
-from ccops.rules.tune.propose import Wishes
-from ccops.rules.tune.run import TuneCall, Tuned, tune
-from ccops.rules.tune.write import Written, check_allowed, check_moves, write
-from ccops.rules.values import BadValue, canonical, parse_duration
+from ccops.rules.tune.run import Tuned, tune
+from ccops.rules.tune.write import Written
+from ccops.rules.values import canonical
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_MOST_DAYS = 366
-_SHOWN = 5
 _CODES = {Verdict.INSUFFICIENT: "TUNE_TOO_LITTLE", Verdict.NOT_TUNABLE: "TUNE_NOT_TUNABLE"}
-
-
-@dataclass(frozen=True, slots=True)
-class TuneOptions:
-    """The options of one call, as they were given."""
-
-    rules: tuple[str, ...] = ()
-    every: bool = False
-    prom: str = ""
-    since: str = "14d"
-    step: str = "auto"
-    pages: float | None = None
-    keep: Path | None = None
-    exclude: Path | None = None
-    exclude_silences: bool = False
-    guard: float = 1.2
-    from_json: Path | None = None
-    save: Path | None = None
-    write: bool = False
-    force: bool = False
-    confirm: str = ""
-    reason: str = ""
 
 
 def tune_report(profile: Profile, options: TuneOptions) -> Report:
     """Return what history says, after writing what was asked to be written."""
     begun, now = time.monotonic(), SystemClock().now()
-    tuned = tune(profile, _call(options), now)
+    tuned = tune(profile, call_of(options), now)
     if options.save is not None:
         options.save.write_text(as_json(tuned.histories), encoding="utf-8")
-    written = _written(profile, tuned.proposals, options, now)
+    written = written_of(profile, tuned.proposals, options, now)
     named = bool(options.rules)
     issues = [issue for one in tuned.proposals if (issue := _issue(one, named)) is not None]
     return Report(
@@ -76,91 +45,6 @@ def tune_report(profile: Profile, options: TuneOptions) -> Report:
         text=lambda console: _print(console, tuned, written),
         markdown=_markdown(tuned.proposals, written),
     )
-
-
-def _call(options: TuneOptions) -> TuneCall:
-    if bool(options.rules) == options.every:
-        raise UsageError(
-            "USAGE",
-            "say which rules: --rule NAME or --all",
-            evidence="both were given" if options.every else "neither was given",
-            next_step="ccops rules tune --all",
-        )
-    return TuneCall(
-        rules=options.rules,
-        url=options.prom,
-        since_s=_seconds("--since", options.since, _MOST_DAYS * 86_400),
-        step=0 if options.step == "auto" else _seconds("--step", options.step, 3600),
-        from_json=options.from_json,
-        exclude_silences=options.exclude_silences,
-        wishes=Wishes(
-            options.pages,
-            options.guard,
-            load_intervals(options.keep) if options.keep else (),
-            load_intervals(options.exclude) if options.exclude else (),
-        ),
-    )
-
-
-def _seconds(option: str, text: str, most: int) -> int:
-    try:
-        found = parse_duration(text)
-    except BadValue as error:
-        raise UsageError("USAGE", f"{option}: {error}", next_step=f"{option} {_example(option)}") from None
-    if not 1 <= found <= most or found != found.to_integral_value():
-        raise UsageError(
-            "USAGE",
-            f"{option} {text} is out of range",
-            evidence=f"from 1s to {most // 86_400 or most / 3600:g}{'d' if most >= 86_400 else 'h'}",
-            next_step=f"{option} {_example(option)}",
-        )
-    return int(found)
-
-
-def _example(option: str) -> str:
-    return "14d" if option == "--since" else "30s"
-
-
-def _written(
-    profile: Profile, proposals: Sequence[Proposal], options: TuneOptions, now: datetime
-) -> Written | None:
-    moving = [one for one in proposals if one.moves]
-    if not options.write or not moving:
-        return None
-    check_allowed(profile, moving, options.confirm, options.reason)
-    check_moves(moving, force=options.force)
-    before = frozenset(_errors(profile))
-    return write(
-        profile, moving, now, reason=options.reason, recheck=lambda changed: _recheck(before, changed)
-    )
-
-
-def _errors(profile: Profile) -> dict[tuple[str, str, int], str]:
-    """Return what the rule checks object to, by code and place."""
-    found = check_rendered(rule_set(profile).rendered).findings
-    return {
-        (one.code, one.file, one.line): f"{one.file}:{one.line}: {one.message}"
-        for one in found
-        if one.severity == "error"
-    }
-
-
-def _recheck(before: frozenset[tuple[str, str, int]], changed: Profile) -> None:
-    """Refuse what the rule checks newly object to, and what would break the order from dev to prod."""
-    if errors := [text for key, text in _errors(changed).items() if key not in before]:
-        raise Refused(
-            "TUNE_CHECK_FAILED",
-            f"the rules would not pass their check: {len(errors)} finding(s)",
-            evidence="\n".join(errors[:_SHOWN]),
-            next_step=f"ccops rules check --env {changed.env}",
-        )
-    if broken := order_issues(changed.project, changed):
-        raise Refused(
-            "TUNE_BREAKS_ORDER",
-            f"the new value would break the order of the environments {len(broken)} time(s)",
-            evidence="\n".join(f"{one.where}: {one.message}" for one in broken),
-            next_step="tune the other environment first, or mend `order` in thresholds.yml",
-        )
 
 
 def _issue(one: Proposal, named: bool) -> Issue | None:

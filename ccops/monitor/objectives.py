@@ -134,19 +134,6 @@ def _p95(
     )  # fmt: skip
 
 
-def idempotency(history: History, _: Limits) -> Outcome:
-    """Every repeated key is answered with what its first call was answered with."""
-    found = history.growth(f'shop_idempotent_replay_total{{job="{JOB}"}}', by="result")
-    match, mismatch = found.get("match", 0.0), found.get("mismatch", 0.0)
-    total = match + mismatch
-    value = 100 * match / total if total else None
-    verdict = Verdict.FAIL if mismatch else _judged(value, total, 1, lambda v: v >= 100)
-    return Outcome(
-        "idempotency", "Repeated keys answered alike", verdict, value, ">=", 100.0, "%", round(total), 1,
-        history.window.text, "always 100", note=f"{mismatch:.0f} with another purchase" if mismatch else "",
-    )  # fmt: skip
-
-
 def olap_loss(history: History, limits: Limits) -> Outcome:
     """The share of events that ClickHouse does not have; the ingester compares ids and says how many."""
     tables = f'job="{JOB}"'
@@ -178,7 +165,7 @@ def _judged(value: float | None, samples: float, needed: float, holds: Callable[
     return Verdict.PASS if holds(value) else Verdict.FAIL
 
 
-MEASURES: tuple[Measure, ...] = (availability, read_p95, write_p95, ws_lag_p95, idempotency, olap_loss)
+MEASURES: tuple[Measure, ...] = (availability, read_p95, write_p95, ws_lag_p95, olap_loss)
 METRICS = (
     "http_requests_total",
     "http_request_duration_seconds",

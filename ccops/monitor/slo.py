@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ccops.core.bundle import contract_folder
-from ccops.core.errors import ExitCode, Unreachable, worst
+from ccops.core.errors import ExitCode, worst
 from ccops.core.profile import Profile
 from ccops.core.reports.marks import Mark, Severity
-from ccops.monitor import wallets
-from ccops.monitor.history import History, Window, open_history, parse_since
+from ccops.monitor.history import Window, open_history, parse_since
 from ccops.monitor.objectives import JOB, MEASURES, Limits, Outcome, Verdict
+from ccops.monitor.stored import ask, idempotency, negative_balances
 from ccops.monitor.verify import url_of
 from ccops.rules.project import resolved_of
 from ccops.rules.server import open_server
-
-DATABASE = "CCOPS_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,42 +70,14 @@ def report(
     url = url_of(profile)
     with open_server(url, timeout=30.0) as client:
         history = open_history(client, window, JOB)
-        outcomes: Sequence[Outcome] = [measure(history, limits) for measure in MEASURES]
-        balances = negative_balances(profile, history)
+        found, note, silent = ask(profile)
+        outcomes = (
+            *(measure(history, limits) for measure in MEASURES),
+            negative_balances(history, found, note, silent),
+            idempotency(history, found, note, silent),
+        )
         coverage = history.coverage
-    return SloReport(url, window, coverage, (*outcomes[:4], balances, *outcomes[4:]), strict)
-
-
-def negative_balances(profile: Profile, history: History) -> Outcome:
-    """No wallet is below zero now, as PostgreSQL says, nor was within the window, as Prometheus does."""
-    peak = history.peak(f'max(economy_negative_balance_users{{job="{JOB}"}})')
-    url = profile.get(DATABASE)
-    if not url:
-        return _balances(history, None, peak, f"{DATABASE} is not set: the service's own count")
-    try:
-        return _balances(history, wallets.count(url, contract_folder(profile)), peak, "")
-    except Unreachable as error:
-        return _balances(history, None, peak, error.message, silent=True)
-
-
-def _balances(
-    history: History, found: wallets.Wallets | None, peak: float | None, note: str, *, silent: bool = False
-) -> Outcome:
-    """Wallets are the samples; without the database the service's gauge is one, if it has been seen."""
-    seen = [float(found.negative)] if found else []
-    seen += [peak] if peak is not None else []
-    samples = found.total if found else int(peak is not None)
-    value = max(seen, default=None)
-    if value:
-        verdict = Verdict.FAIL
-    else:
-        verdict = Verdict.PASS if value == 0 and samples and not silent else Verdict.INCONCLUSIVE
-    if found and not found.negative and peak:
-        note = f"none now, {peak:.0f} within the window"
-    return Outcome(
-        "negative_balances", "Wallets below zero", verdict, value, "<=", 0.0, "", samples, 1,
-        f"now and {history.window.text}", "always 0", "postgres" if found else "prometheus", note, silent,
-    )  # fmt: skip
+    return SloReport(url, window, coverage, outcomes, strict)
 
 
 def sentence(one: Outcome) -> str:

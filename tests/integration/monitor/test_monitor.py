@@ -15,6 +15,7 @@ from tests.conftest import ROOT, Stack
 def busy(stack: Stack) -> Stack:
     """The stack after traffic that Prometheus has scraped."""
     assert stack.ccops("smoke", "run", "buy-retry").code == 0
+    httpx.get(stack.url("CCOPS_BACKEND_URL") + "/api/users/me", trust_env=False)
     time.sleep(2.5)
     return stack
 
@@ -84,10 +85,9 @@ def test_objectives_rest_on_whole_counts(busy: Stack) -> None:
     for name in ("availability", "read_p95"):
         assert int(str(after[name]["samples"])) - int(str(before[name]["samples"])) == 30
     assert (after["availability"]["verdict"], after["availability"]["value"]) == ("PASS", 100.0)
-    assert (after["negative_balances"]["verdict"], after["negative_balances"]["source"]) == (
-        "PASS",
-        "postgres",
-    )
+    assert after["negative_balances"]["verdict"] == "PASS"
+    assert "postgres" in str(after["negative_balances"]["source"])
+    assert after["idempotency"]["verdict"] != "FAIL"
 
 
 def test_a_threshold_that_is_missed_fails_and_too_few_samples_are_never_green(busy: Stack) -> None:

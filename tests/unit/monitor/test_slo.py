@@ -13,21 +13,20 @@ import pytest
 from ccops.clients.guard import unreachable
 from ccops.core.bundle import packaged_contract
 from ccops.core.errors import ExitCode, UsageError
-from ccops.core.profile import Profile, Project
-from ccops.monitor import slo
+from ccops.core.profile import Profile, Project, Value
+from ccops.monitor import facts, slo, stored
+from ccops.monitor.facts import Facts
 from ccops.monitor.history import History, Window
 from ccops.monitor.objectives import (
     Limits,
     Outcome,
     Verdict,
     availability,
-    idempotency,
     olap_loss,
     read_p95,
     write_p95,
     ws_lag_p95,
 )
-from ccops.monitor.wallets import Wallets, invariant_of
 from ccops.rules.thresholds import Resolved, load_thresholds
 from tests.conftest import ROOT
 
@@ -65,7 +64,7 @@ class Told(History):
 
 
 def told(said: Mapping[str, Mapping[str, float]], highest: float | None = 0.0) -> Told:
-    return Told(httpx.Client(), Window(3600, 3600), "job", {}, said, highest)
+    return Told(httpx.Client(), Window(3600, 3600), "job", {}, said=said, highest=highest)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +104,15 @@ def test_events_are_measured_in_milliseconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("match", "mismatch", "verdict"), [(3, 0, P), (1, 0, P), (999, 1, F), (0, 1, F), (0, 0, I)]
+    ("match", "mismatch", "broken", "verdict"),
+    [(3, 0, 0, P), (1, 0, 0, P), (999, 1, 0, I), (0, 1, 0, I), (0, 0, 0, I), (3, 0, 1, F), (0, 0, 1, F)],
 )
-def test_one_repeated_key_that_differs_fails(match: float, mismatch: float, verdict: Verdict) -> None:
-    growth = {"match": match, "mismatch": mismatch}
-    assert idempotency(told({"shop_idempotent": growth}), limits()).verdict is verdict
+def test_a_repeated_key_that_was_answered_otherwise_fails_and_a_refused_one_is_no_pass(
+    match: float, mismatch: float, broken: int, verdict: Verdict
+) -> None:
+    history = told({"shop_idempotent": {"match": match, "mismatch": mismatch}})
+    found = stored.idempotency(history, Facts(10, 0, broken), "", False)
+    assert found.verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -128,45 +131,44 @@ def test_loss_rests_on_the_events_that_were_compared(ratio: float, checked: floa
 
 
 def _profile(**values: str) -> Profile:
-    from ccops.core.profile import Value
-
     project = Project(ROOT, Path("nowhere"))
     return Profile("dev", project, {key: Value(text, "test") for key, text in values.items()})
 
 
 @pytest.mark.parametrize(
-    ("wallets", "peak", "verdict"),
+    ("found", "peak", "verdict"),
     [
-        (Wallets(10, 0), 0.0, P),
-        (Wallets(10, 0), None, P),
-        (Wallets(10, 1), 0.0, F),
-        (Wallets(10, 0), 2.0, F),
-        (Wallets(0, 0), 0.0, I),
+        (Facts(10, 0), 0.0, P),
+        (Facts(10, 0), None, P),
+        (Facts(10, 1), 0.0, F),
+        (Facts(10, 0), 2.0, F),
+        (Facts(0, 0), 0.0, I),
+        (None, 0.0, P),
+        (None, 1.0, F),
+        (None, None, I),
     ],
 )
 def test_balances_are_asked_of_the_database_and_of_history(
-    monkeypatch: pytest.MonkeyPatch, wallets: Wallets, peak: float | None, verdict: Verdict
+    found: Facts | None, peak: float | None, verdict: Verdict
 ) -> None:
-    monkeypatch.setattr("ccops.monitor.wallets.count", lambda *_: wallets)
-    found = slo.negative_balances(_profile(CCOPS_DATABASE_URL="postgresql://x"), told({}, peak))
-    assert (found.verdict, found.source, found.samples) == (verdict, "postgres", wallets.total)
-
-
-@pytest.mark.parametrize(("peak", "verdict"), [(0.0, P), (1.0, F), (None, I)])
-def test_without_a_database_the_services_own_count_is_judged(peak: float | None, verdict: Verdict) -> None:
-    found = slo.negative_balances(_profile(), told({}, peak))
-    assert (found.verdict, found.source) == (verdict, "prometheus")
+    outcome = stored.negative_balances(told({}, peak), found, "", False)
+    assert (outcome.verdict, "postgres" in outcome.source) == (verdict, found is not None)
+    assert outcome.samples == (found.wallets if found else int(peak is not None))
 
 
 def test_a_silent_database_is_neither_green_nor_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    def silent(url: str, *_: object) -> Wallets:
+    def silent(url: str, *_: object) -> Facts:
         raise unreachable("postgres", url, ConnectionError(f"no answer from {url}"))
 
-    monkeypatch.setattr("ccops.monitor.wallets.count", silent)
-    profile = _profile(CCOPS_DATABASE_URL="postgresql://u:hunter22@db.example/none")
-    found = slo.negative_balances(profile, told({}))
-    assert (found.verdict, found.unreachable) == (I, True)
-    assert "hunter22" not in found.note
+    monkeypatch.setattr("ccops.monitor.facts.read", silent)
+    said = stored.ask(_profile(CCOPS_DATABASE_URL="postgresql://u:hunter22@db.example/none"))
+    for outcome in (
+        stored.negative_balances(told({}), *said),
+        stored.idempotency(told({"shop_idempotent": {"match": 9}}), *said),
+    ):
+        assert (outcome.verdict, outcome.unreachable) == (I, True)
+        assert "hunter22" not in outcome.note
+    assert stored.ask(_profile())[2] is False
 
 
 def _report(*verdicts: Verdict, strict: bool = False, unreachable: bool = False) -> slo.SloReport:
@@ -187,10 +189,12 @@ def test_the_exit_code_is_that_of_the_worst() -> None:
     assert severities == ["warning", "error"]
 
 
-def test_the_balance_query_is_the_contracts_own(tmp_path: Path) -> None:
-    sql, table = invariant_of(packaged_contract())
-    assert (sql, table) == ("SELECT user_id, gold FROM wallets WHERE gold < 0", "wallets")
+def test_the_queries_are_the_contracts_own(tmp_path: Path) -> None:
+    found = facts.queries(packaged_contract())
+    assert set(found) == {facts.NEGATIVE, *facts.KEYS}
+    assert found[facts.NEGATIVE] == "SELECT user_id, gold FROM wallets WHERE gold < 0"
+    assert facts.table_of(found[facts.NEGATIVE]) == "wallets"
     (tmp_path / "invariants.sql").write_text("-- name: other\nSELECT 1 FROM x;\n")
     with pytest.raises(UsageError) as caught:
-        invariant_of(tmp_path)
+        facts.queries(tmp_path)
     assert caught.value.code == "CONTRACT_INVALID"

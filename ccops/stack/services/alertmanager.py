@@ -36,6 +36,7 @@ def build(site: Site) -> Service:
             "--cluster.listen-address=",
         ),
         ports=(port,),
+        env={"GOGC": "50"},  # memory is scarcer than its little work
         ready=HttpProbe(port, "/-/ready"),
         files={conf: json.dumps(_CONFIG, indent=2) + "\n"},
         folders=(data,),

@@ -9,11 +9,11 @@ from pathlib import Path
 from ccops.stack.paths import StateDir, read_json
 from ccops.stack.probes import KafkaProbe
 from ccops.stack.service import HOST, Prepare, Service, Site, Step
-from ccops.stack.services import kafka_jars
+from ccops.stack.services import kafka_choice, kafka_jars
 from ccops.stack.services.pythonenv import base_env
 
 # The serial collector and the first compiler alone: half the start time, and no threads we don't need.
-_JVM = ("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+_JVM = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 _SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -49,10 +49,17 @@ class ApacheProvider:
         """Return the broker. Raises Refused without Java or without jars."""
         state_dir = StateDir(site.root)
         port, controller = site.ports["kafka"], site.ports.get("kafka_controller", 0)
-        java, jars = _found(state_dir)
+        java, jars, heap = _found(state_dir)
         data, conf = state_dir.data("kafka-apache"), state_dir.conf("kafka.properties")
         new, new_conf = state_dir.data(".kafka-apache.new"), state_dir.conf("kafka-format.properties")
-        program = (java, *_JVM, f"-Dlog4j2.configurationFile={kafka_jars.LOGGING}", "-cp", f"{jars}/*")
+        program = (
+            java,
+            *_JVM,
+            f"-Xmx{heap}",
+            f"-Dlog4j2.configurationFile={kafka_jars.LOGGING}",
+            "-cp",
+            f"{jars}/*",
+        )
         form = ("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(new_conf))
         return Service(
             name="kafka",
@@ -68,13 +75,14 @@ class ApacheProvider:
         )
 
 
-def _found(state_dir: StateDir) -> tuple[str, Path]:
-    """Return Java and jars as `ccops up` found them: the supervisor does not see the caller's environment."""
+def _found(state_dir: StateDir) -> tuple[str, Path, str]:
+    """Return Java, jars and memory as `ccops up` found them; the supervisor has another environment."""
     kept = read_json(state_dir.kafka)
-    java, jars = kept.get("java"), kept.get("jars")
+    java, jars, heap = kept.get("java"), kept.get("jars"), kept.get("heap")
+    memory = heap if isinstance(heap, str) else kafka_choice.HEAP
     if isinstance(java, str) and isinstance(jars, str) and Path(jars).is_dir():
-        return java, Path(jars)
-    return kafka_jars.java(), kafka_jars.folder()
+        return java, Path(jars), memory
+    return kafka_jars.java(), kafka_jars.folder(), memory
 
 
 def _properties(port: int, controller: int, data: Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ KEY = "CCOPS_KAFKA_PROVIDER"
 NAMES = ("noida", "apache", "auto")
 # A person who waits for `ccops up` should not notice which broker it is.
 QUICK_S = 4.0
+HEAP = "256m"
 _KEPT = 5
 
 
@@ -54,7 +57,7 @@ def settle(profile: Profile, asked: str | None, runs: bool, known: bool, tell: C
     found = {"provider": wanted}
     if wanted == "apache":
         java = kafka_jars.java()
-        found |= {"java": java, "jars": str(kafka_jars.ensure(tell))}
+        found |= {"java": java, "jars": str(kafka_jars.ensure(tell)), "heap": heap()}
     write_private(state_dir.kafka, json.dumps(found) + "\n")
 
 
@@ -67,6 +70,22 @@ def check(name: str) -> None:
             evidence=f"known: {', '.join(NAMES)}",
             next_step=f"correct --kafka or {KEY}, or leave it out",
         )
+
+
+def heap() -> str:
+    """Return how much memory apache may use; 5,000 partitions need more than what is usual here.
+
+    Raises UsageError when `CCOPS_KAFKA_HEAP` is no size.
+    """
+    found = os.environ.get("CCOPS_KAFKA_HEAP", HEAP)
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[mg]", found):
+        raise UsageError(
+            "KAFKA_HEAP_INVALID",
+            f"CCOPS_KAFKA_HEAP={found} is no size of memory",
+            evidence=f"unset it is {HEAP}",
+            next_step="for example CCOPS_KAFKA_HEAP=1g ccops up --kafka apache",
+        )
+    return found
 
 
 def automatic() -> tuple[str, str]:

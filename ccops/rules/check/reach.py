@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ccops.core.yamltree import Scalar
 from ccops.rules.check.bounds import bounds_of, verdict
@@ -14,34 +15,50 @@ from ccops.rules.check.source import Notes
 from ccops.rules.promql_tree import COMPARISONS, Aggregate, Binary, Call, Node, Number, Selector, walk
 
 _COUNTS = frozenset({"rate", "irate", "increase", "delta"})
+_OPPOSITE = {"<": ">=", "<=": ">"}
 _SHARES = frozenset({"ratio", "ratio_rate", "share"})
 
 
 def judge_reach(rule: Rule, notes: Notes, recordings: Recordings) -> None:
-    """Note comparisons that are never or always true."""
+    """Note comparisons that are never true, and those that always are when nothing else must hold."""
     if rule.expr is None or rule.text is None or not rule.alert:
         return
-    for one in _conjuncts(rule.expr.root):
-        if isinstance(one, Binary) and one.op in COMPARISONS and not one.returns_bool:
-            _judge_one(one, rule, notes, recordings, rule.text)
+    for branch in _branches(rule.expr.root):
+        told = [(_reach(one, recordings), one) for one in branch]
+        always = all(reach == "always" for reach, _ in told)
+        for reach, one in told:
+            if isinstance(one, Binary) and (reach == "never" or always):
+                _tell(reach, one, rule, rule.text, notes, recordings)
 
 
-def _judge_one(one: Binary, rule: Rule, notes: Notes, recordings: Recordings, text: Scalar) -> None:
+def _reach(one: Node, recordings: Recordings) -> str:
+    if not isinstance(one, Binary) or one.op not in COMPARISONS or one.returns_bool:
+        return ""
     limit = bounds_of(one.right, recordings.bounds)
     if limit.low != limit.high or not math.isfinite(limit.low):
-        return
-    signal = bounds_of(one.left, recordings.bounds)
-    found = verdict(one.op, signal, limit)
-    if not found:
-        return
-    code = "RULE_NEVER_FIRES" if found == "never" else "RULE_ALWAYS_FIRES"
-    said = f"{shown(one.left)[:80]} {one.op} {limit.low:g} is {found} true"
-    reach = f"it lies between {signal.low:g} and {signal.high:g}"
-    notes.add(code, said, text, rule=rule.name.text, evidence=reach, needle=_number(one.right))
+        return ""
+    return verdict(one.op, bounds_of(one.left, recordings.bounds), limit)
+
+
+def _tell(reach: str, one: Binary, rule: Rule, text: Scalar, notes: Notes, recordings: Recordings) -> None:
+    signal, limit = bounds_of(one.left, recordings.bounds), bounds_of(one.right, recordings.bounds).low
+    code = "RULE_NEVER_FIRES" if reach == "never" else "RULE_ALWAYS_FIRES"
+    said = f"{shown(one.left)[:80]} {one.op} {limit:g} is {reach} true"
+    evidence = f"it lies between {signal.low:g} and {signal.high:g}"
+    notes.add(code, said, text, rule=rule.name.text, evidence=evidence, needle=_number(one.right))
 
 
 def _number(node: Node) -> str:
     return f"{node.value:g}" if isinstance(node, Number) else ""
+
+
+def _branches(node: Node) -> Iterator[list[Node]]:
+    """Yield what must hold together, once for each side of `or` at the top."""
+    if isinstance(node, Binary) and node.op == "or":
+        yield from _branches(node.left)
+        yield from _branches(node.right)
+    else:
+        yield list(_conjuncts(node))
 
 
 def _conjuncts(node: Node) -> Iterator[Node]:
@@ -51,6 +68,8 @@ def _conjuncts(node: Node) -> Iterator[Node]:
         yield from _conjuncts(node.right)
     elif isinstance(node, Binary) and node.op == "unless":
         yield from _conjuncts(node.left)
+        if isinstance(node.right, Binary) and node.right.op in _OPPOSITE:  # unless x < 5: and x >= 5
+            yield replace(node.right, op=_OPPOSITE[node.right.op])
     else:
         yield node
 
@@ -59,13 +78,14 @@ def judge_volume(rule: Rule, notes: Notes, recordings: Recordings) -> None:
     """Note a ratio of counts that is compared without a floor under the number of events it rests on."""
     if rule.expr is None or rule.text is None or not rule.alert:
         return
-    parts = list(_conjuncts(rule.expr.root))
-    ratios = [one for one in parts if isinstance(one, Binary) and _ratio(one.left, recordings)]
-    if not ratios or any(_is_floor(one, recordings) for one in parts):
+    for branch in _branches(rule.expr.root):
+        ratios = [one for one in branch if isinstance(one, Binary) and _ratio(one.left, recordings)]
+        if not ratios or any(_is_floor(one, recordings) for one in branch):
+            continue
+        said = f"{shown(ratios[0].left)[:80]} is compared, however few events it rests on"
+        why = "one failure of one request at night is 100 percent"
+        notes.add("RULE_NO_VOLUME_GUARD", said, rule.text, rule=rule.name.text, evidence=why)
         return
-    said = f"{shown(ratios[0].left)[:80]} is compared, however few events it rests on"
-    why = "one failure of one request at night is 100 percent"
-    notes.add("RULE_NO_VOLUME_GUARD", said, rule.text, rule=rule.name.text, evidence=why)
 
 
 def _is_floor(node: Node, recordings: Recordings) -> bool:
@@ -97,7 +117,9 @@ def _named_share(name: str) -> bool:
 
 
 def _counts(node: Node) -> bool:
-    """Return whether `node` counts events of a window: a rate of something, and no sum of durations."""
+    """Return whether `node` counts events of a window: a rate of something, no durations, not filtered."""
+    if isinstance(node, Binary) and node.op in COMPARISONS:
+        return False  # x / (y > 100): the floor is in the ratio
     found = [one for one in walk(node) if isinstance(one, Call) and one.name in _COUNTS]
     summed = any(isinstance(one, Selector) and one.name and one.name.endswith("_sum") for one in walk(node))
     return bool(found) and not summed

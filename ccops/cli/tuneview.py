@@ -22,8 +22,6 @@ from ccops.rules.values import canonical
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CODES = {Verdict.INSUFFICIENT: "TUNE_TOO_LITTLE", Verdict.NOT_TUNABLE: "TUNE_NOT_TUNABLE"}
-
 
 def tune_report(profile: Profile, options: TuneOptions) -> Report:
     """Return what history says, after writing what was asked to be written."""
@@ -48,14 +46,13 @@ def tune_report(profile: Profile, options: TuneOptions) -> Report:
 
 
 def _issue(one: Proposal, named: bool) -> Issue | None:
-    if one.verdict is Verdict.NOT_TUNABLE and not named:
-        return None
-    if one.verdict in _CODES:
-        said = "has too little to go by" if one.verdict is Verdict.INSUFFICIENT else "can't be tuned"
-        return Issue(_CODES[one.verdict], f"{one.rule} {said}: {one.reason}", severity="warning")
-    if one.reason:
-        return Issue("TUNE_NO_PLATEAU", f"{one.rule}: {one.reason}", severity="warning")
-    return None
+    if one.verdict is Verdict.NOT_TUNABLE:
+        said = f"{one.rule} can't be tuned: {one.reason}"
+        return Issue("TUNE_NOT_TUNABLE", said, severity="warning") if named else None
+    if one.verdict is Verdict.INSUFFICIENT:
+        said = f"{one.rule} has too little to go by: {one.reason}"
+        return Issue("TUNE_TOO_LITTLE", said, severity="warning")
+    return Issue("TUNE_NO_PLATEAU", f"{one.rule}: {one.reason}", severity="warning") if one.reason else None
 
 
 def _print(console: Console, tuned: Tuned, written: Written | None) -> None:

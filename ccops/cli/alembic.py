@@ -42,6 +42,12 @@ DynamicOption = Annotated[
 ]
 
 
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A variable its modules need; repeat.")
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Seconds for the migrations.")]
+
+
 @app.callback()
 def alembic() -> None:
     """Check, move, release migrations."""
@@ -56,24 +62,42 @@ def check(
         str, typer.Option("--version-table", metavar="[SCHEMA.]TABLE")
     ] = "alembic_version",
     run_dynamic: DynamicOption = False,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="Try it out on a PostgreSQL of our own: drift, way back, locks.")
+    ] = False,
+    last: Annotated[
+        int, typer.Option("--last", min=0, help="Try the newest N; 0: what is not released.")
+    ] = 0,
+    metadata: Annotated[str, typer.Option("--metadata", metavar="MODULE:NAME", help="The models.")] = "",
+    sizes: Annotated[
+        Path | None,
+        typer.Option("--sizes", help="Table sizes, for how long locks block.", show_default=False),
+    ] = None,
+    python: Annotated[
+        str, typer.Option("--python", help="The project's interpreter.", show_default=False)
+    ] = "",
+    setting: SetOption = None,
+    timeout: TimeoutOption = 300.0,
     report: ReportOption = None,
     env: EnvOption = "dev",
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Read the graph of revisions and say what is wrong with it; no migration runs.
+    """Read the graph of revisions and say what is wrong with it; no migration runs without --scratch.
 
     ccops alembic check
     ccops alembic check --config alembic.ini --base origin/main
     ccops alembic check --db --env staging
+    ccops alembic check --scratch --sizes prod-sizes.json
 
     Two heads are explained: where they part, who added what, which tables both touch, and one command.
 
     Exit codes: 0 one sound graph, 1 findings or nothing looked at, 2 usage, 4 the database is away.
     """
-    from ccops.cli.alembicview import CheckCall, check_report
+    from ccops.cli.alembicview import CheckCall, Trial, check_report
 
-    call = CheckCall(config, base, version_table, run_dynamic, tuple(report or ()))
+    tried = Trial(last, metadata, sizes, python, tuple(setting or ()), timeout) if scratch else None
+    call = CheckCall(config, base, version_table, run_dynamic, tuple(report or ()), tried)
     finish(check_report(call, (env, project) if db else None, output), output)
 
 
@@ -117,3 +141,20 @@ def release(
     from ccops.cli.alembicview import release_report
 
     finish(release_report(config, apply=apply), output)
+
+
+@app.command()
+def sizes(
+    out: Annotated[Path, typer.Option("--out", help="- is the standard output.")] = Path("-"),
+    env: EnvOption = "dev",
+    project: ProjectOption = None,
+) -> None:
+    """Write how large the tables of a database are, for `check --sizes`; read only.
+
+    ccops alembic sizes --env prod --out prod-sizes.json
+
+    Exit codes: 0 written, 2 usage, 4 unreachable.
+    """
+    from ccops.cli.alembicview import write_sizes
+
+    write_sizes(out, env, project)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,18 @@ _BUNDLED = Path(__file__).resolve().parents[1] / "backend" / "alembic.ini"
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What to try out on a scratch server, as it was asked for."""
+
+    last: int = 0
+    metadata: str = ""
+    sizes: Path | None = None
+    python: str = ""
+    settings: tuple[str, ...] = ()
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
 class CheckCall:
     """What was asked for. `config` None is the bundled backend's."""
 
@@ -32,6 +44,7 @@ class CheckCall:
     version_table: str = "alembic_version"
     run_dynamic: bool = False
     reports: tuple[str, ...] = ()
+    trial: Trial | None = None
 
 
 def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output: Output) -> Report:
@@ -45,6 +58,10 @@ def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output
     found = check(
         Wanted(call.config or _BUNDLED, call.base, url, call.version_table, run_dynamic=call.run_dynamic)
     )
+    if call.trial is None:
+        found = replace(found, parts=found.parts | {"scratch": "not asked (--scratch)"})
+    else:
+        found = _tried(found, call.trial, bundled=call.config is None)
     write_reports(call.reports, mark_report(found))
     data = {
         "config": str(found.config.path),
@@ -66,6 +83,36 @@ def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output
     return Report("ccops.alembic.check/v1", data, code, env=env, issues=shown_, text=draw)
 
 
+def _tried(found: Checked, trial: Trial, *, bundled: bool) -> Checked:
+    """Return the check with what a scratch server adds to it."""
+    import sys
+
+    from ccops.migrations.scratch.look import BUNDLED_METADATA, BUNDLED_SETTINGS, ScratchCall, look
+    from ccops.stack.request import parse_settings
+
+    settings = (BUNDLED_SETTINGS if bundled else {}) | parse_settings(trial.settings)
+    metadata = trial.metadata or (BUNDLED_METADATA if bundled else "")
+    tried = look(
+        found,
+        ScratchCall(
+            trial.last, metadata, trial.sizes, trial.python or sys.executable, settings, trial.timeout_s
+        ),
+    )
+    return replace(found, marks=(*found.marks, *tried.marks), parts=found.parts | dict(tried.parts))
+
+
+def write_sizes(out: Path, env: str, project: Path | None) -> None:
+    """Write the sizes of the environment's tables."""
+    from ccops.cli.options import profile_of
+    from ccops.core.reports.files import check_writable, write_text
+    from ccops.migrations.scratch.sizes import measure_sizes, sizes_text
+
+    if str(out) != "-":
+        check_writable(out.resolve())
+    sizes = measure_sizes(profile_of(env, project).get("CCOPS_DATABASE_URL"))
+    write_text(str(out), sizes_text(sizes))
+
+
 def mark_report(found: Checked) -> MarkReport:
     """Return the findings for other programs; every revision without one counts as checked."""
     named = {mark.subject for mark in found.marks}
@@ -84,8 +131,8 @@ def _outcome(found: Checked) -> str:
 
 def _draw(screen: Console, found: Checked) -> None:
     screen.print(shown(found.config.path), style="bold", markup=False, soft_wrap=True)
-    for part, text in {**found.parts, "scratch": "not asked (--scratch)"}.items():
-        screen.print(f"  {part:<9} {text}", markup=False, soft_wrap=True)
+    for part, text in found.parts.items():
+        screen.print(f"  {part:<10} {text}", markup=False, soft_wrap=True)
     for mark in found.marks:
         marksview.draw(screen, mark)
     style = "bold red" if found.failed else "bold green"

@@ -1,0 +1,107 @@
+"""The scratch part of `alembic check`: drift, the way back and the locks, in one run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccops.core.errors import UsageError
+from ccops.core.reports.marks import Mark
+from ccops.migrations.check import Checked, shown
+from ccops.migrations.released import lock_path, read_lock
+from ccops.migrations.revision import Revision
+from ccops.migrations.scratch import run
+from ccops.migrations.scratch.drift import baseline_path, drift_marks, read_drift
+from ccops.migrations.scratch.locks import lock_marks, locks_of
+from ccops.migrations.scratch.roundtrip import round_trip_marks
+from ccops.migrations.scratch.server import Server, scratch_server
+from ccops.migrations.scratch.sizes import calibrate, read_sizes
+
+BUNDLED_METADATA = "ccops.backend.models:metadata"
+# Its settings module wants them; no migration of it looks at either.
+BUNDLED_SETTINGS = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+    "UNLIMITED_INVITE_CODE": "5858",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchCall:
+    """What to try out. `last` 0 means: what is not held as released, or all when nothing is held."""
+
+    last: int = 0
+    metadata: str = ""
+    sizes: Path | None = None
+    python: str = sys.executable
+    settings: Mapping[str, str] | None = None
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of it, and what was looked at."""
+
+    marks: tuple[Mark, ...]
+    parts: Mapping[str, str]
+
+
+def chosen(checked: Checked, call: ScratchCall) -> list[Revision]:
+    """Return the revisions to try, oldest first."""
+    order = [checked.graph.nodes[ident] for ident in checked.graph.ordered(set(checked.graph.nodes))]
+    if call.last:
+        return order[-call.last :]
+    held = read_lock(lock_path(checked.config))
+    return [node for node in order if node.id not in held]
+
+
+def look(checked: Checked, call: ScratchCall) -> Tried:
+    """Try the project out. Raises UsageError when its graph is broken or it can't be run."""
+    if any(mark.severity == "error" and mark.code != "ALEMBIC_EDITED" for mark in checked.marks):
+        why = "the graph has errors: nothing was tried out"
+        return Tried((), {"scratch": why})
+    sizes = read_sizes(call.sizes) if call.sizes else {}
+    runner = run.Runner(checked.config, call.python, call.settings, call.timeout_s)
+    check = chosen(checked, call)
+    with scratch_server() as server:
+        return _look(checked, call, runner, server, check, sizes)
+
+
+def _look(
+    checked: Checked,
+    call: ScratchCall,
+    runner: run.Runner,
+    server: Server,
+    check: list[Revision],
+    sizes: object,
+) -> Tried:
+    order = [checked.graph.nodes[ident] for ident in checked.graph.ordered(set(checked.graph.nodes))]
+    by_id = {node.id: node for node in order}
+    marks: list[Mark] = []
+    known = sizes if isinstance(sizes, dict) else {}
+    with server.database() as url:
+        rates = calibrate(url) if known else None
+        answered = 0
+        for answer in run.stairs(runner, url, order, check):
+            node = by_id[str(answer["revision"])]
+            answered += 1
+            marks += round_trip_marks(node, answer, shown(node.path))
+            marks += lock_marks(node, locks_of(answer), shown(node.path), known, rates)
+    parts = {"round trip": f"{answered} of {len(order)} revisions up, down and up again"}
+    if not check:
+        parts["round trip"] = "every revision is held as released: none was tried (--last N)"
+    parts["locks"] = f"measured for {answered} revisions" if answered else "none measured"
+    if not call.metadata:
+        parts["drift"] = "not looked at: --metadata MODULE:NAME"
+        return Tried(tuple(marks), parts)
+    with server.database() as url:
+        answers = list(run.drift(runner, url, call.metadata))
+    if not answers or "drift" not in answers[0]:
+        raise UsageError("ALEMBIC_SCRATCH", "drift gave no answer", next_step="--metadata MODULE:NAME")
+    path = baseline_path(checked.config)
+    drift = read_drift(answers[0]["drift"], path)
+    parts["drift"] = (
+        f"{len(drift.now)} differences from {call.metadata}, {len(drift.now) - len(drift.new)} known"
+    )
+    return Tried((*marks, *drift_marks(drift, shown(path))), parts)

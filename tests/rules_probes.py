@@ -202,7 +202,7 @@ OTHERS: dict[str, Probe] = {
     ),
     "range missing": _expr("rate(up)", "RULE_EXPR", "up < 1"),
     "bad regex": _expr('up{job=~"a("} == 0', "RULE_EXPR", 'up{job=~"cc-.+"} == 0'),
-    "set operator with a number": _expr("up == 0 or 1", "RULE_EXPR", "up == 0 or up == 2"),
+    "set operator with a number": _expr("up == 0 or 1", "RULE_EXPR", "up == 0 or purchase_pending > 1"),
     "always there": _expr("up == 0 or vector(1)", "RULE_EXPR_CONSTANT", "up == 0 or absent(up)"),
     "series misspelt": _expr("purchase_pendin > 5", "RULE_SERIES_UNKNOWN", "purchase_pending > 5"),
     "histogram itself": _expr(

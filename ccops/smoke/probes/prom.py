@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ccops.clients.guard import unreachable
+from ccops.core.exposition import ExpositionError, escaped, parse
 from ccops.smoke.probes.base import Look, Observation, Polled, QueryFailed
 
 if TYPE_CHECKING:
     import httpx
     from prometheus_api_client import PrometheusConnect
-
-_LABEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +35,18 @@ class MetricSource(Protocol):
 
 
 def parse_samples(text: str, metric: str, labels: Mapping[str, str]) -> Reading:
-    """Return the sum over the samples of `metric` in Prometheus' text format that carry `labels`."""
-    total, series = 0.0, 0
-    for line in text.splitlines():
-        if not line.startswith(metric):
-            continue
-        rest = line[len(metric) :]
-        if rest[:1] not in {"{", " "}:
-            continue
-        inside, _, value = rest.rpartition("}") if rest[0] == "{" else ("", "", rest)
-        have = dict(_LABEL.findall(inside))
-        if all(have.get(name) == want for name, want in labels.items()):
-            total += float(value.split()[0])
-            series += 1
-    return Reading(total, series)
+    """Return the sum over the samples of `metric` in Prometheus' text format that carry `labels`.
+
+    Raises ExpositionError for a line of that metric that is no sample.
+    """
+    # A probe looks many times a second: lines of other metrics are not read.
+    own = (line for line in text.split("\n") if line.startswith(metric))
+    found = [
+        value
+        for series, value in parse("\n".join(own)).samples.items()
+        if series.name == metric and labels.items() <= dict(series.labels).items()
+    ]
+    return Reading(sum(found), len(found))
 
 
 class ScrapeSource:
@@ -70,7 +66,10 @@ class ScrapeSource:
             raise unreachable(self.label, url, error) from None
         if answer.status_code != 200:
             raise unreachable(self.label, url, ConnectionError(f"/metrics answered {answer.status_code}"))
-        return parse_samples(answer.text, metric, labels)
+        try:
+            return parse_samples(answer.text, metric, labels)
+        except ExpositionError as error:
+            raise unreachable(self.label, url, error) from None
 
 
 class ServerSource:
@@ -86,7 +85,7 @@ class ServerSource:
         import requests
         from prometheus_api_client.exceptions import PrometheusApiClientException
 
-        inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+        inside = ",".join(f'{name}="{escaped(value)}"' for name, value in labels.items())
         query = f"{metric}{{{inside}}}"
         try:
             found = await asyncio.to_thread(self._client.custom_query, query)
@@ -95,10 +94,6 @@ class ServerSource:
         except PrometheusApiClientException as error:
             raise QueryFailed(str(error)[:200]) from None
         return Reading(sum(float(one["value"][1]) for one in found), len(found))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 class PromProbe(Polled):

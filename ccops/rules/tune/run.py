@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -58,14 +58,22 @@ def tune(profile: Profile, call: TuneCall, now: datetime) -> Tuned:
     judged = [_judged(rule, rules, profile) for rule in wanted]
     targets = [one for one in judged if isinstance(one, Target)]
     wishes = _with_silences(profile, call) if targets else call.wishes
-    histories = list(_histories(profile, call, targets, now))
-    waiting = iter(histories)
+    asked = list(_histories(profile, call, targets, now))
+    waiting = iter(asked)
     proposals = tuple(
-        propose(next(waiting), one.knob, one.condition, wishes) if isinstance(one, Target) else one
-        for one in judged
+        _proposal(one, *next(waiting), wishes) if isinstance(one, Target) else one for one in judged
     )
-    by_name = {one.rule.name: history for one, history in zip(targets, histories, strict=True)}
+    by_name = {one.rule.name: history for one, (history, _) in zip(targets, asked, strict=True)}
     return Tuned(proposals, by_name, rules)
+
+
+def _proposal(target: Target, history: History, interval_s: float, wishes: Wishes) -> Proposal:
+    found = propose(history, target.knob, target.condition, wishes)
+    step = history.window.step
+    if not interval_s or interval_s == step:
+        return found
+    said = f"the rule is evaluated every {interval_s:g} s, and was replayed every {step} s"
+    return replace(found, warnings=(*found.warnings, said))
 
 
 def _wanted(flat: Sequence[FlatRule], names: Sequence[str]) -> list[FlatRule]:
@@ -95,10 +103,11 @@ def _judged(rule: FlatRule, rules: RuleSet, profile: Profile) -> Target | Propos
 
 def _histories(
     profile: Profile, call: TuneCall, targets: Sequence[Target], now: datetime
-) -> Iterator[History]:
+) -> Iterator[tuple[History, float]]:
+    """Yield the history of each target, and how often its rule is evaluated (0: not known)."""
     if call.from_json is not None:
         for one in targets:
-            yield load_history(call.from_json, one.rule.name)
+            yield load_history(call.from_json, one.rule.name), 0.0
         return
     if not targets:
         return
@@ -107,7 +116,7 @@ def _histories(
         for one in targets:
             interval = one.rule.interval_s or loaded.get(one.rule.group, _SERVER_DEFAULT_S)
             step = call.step or max(SHORTEST_STEP_S, round(interval))
-            yield fetch(client, one, window_of(now, call.since_s, step))
+            yield fetch(client, one, window_of(now, call.since_s, step)), interval
 
 
 def window_of(now: datetime, since_s: int, step: int) -> Window:

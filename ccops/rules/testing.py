@@ -173,7 +173,7 @@ def _outcomes(file: _File, verdict: Verdict) -> list[Outcome]:
         match = _NAME.match(line)
         if match:
             expr = f"{_unquoted(match['expr'])} at {match['at']}"
-            marked = match["name"] or expr.partition(" # ")[2].partition(" at ")[0]
+            marked = match["name"] or expr.partition(" # ")[2].rpartition(" at ")[0]
             current = (marked,) if marked else file.owners.get(expr, ("",))
         for name in current:
             said[name].append(line)

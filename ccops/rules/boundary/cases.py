@@ -32,6 +32,8 @@ class Case:
 def cases_of(rule: Rule, recipe: Recipe, resolved: Resolved) -> list[Case]:
     """Return the tests of one alert: its threshold, its volume guard if it has one, and no traffic at all."""
     made = [_at_threshold(rule, recipe, resolved)]
+    if recipe.variant:  # other series of the same alert: its guard is tried once
+        return made
     if recipe.form is Form.DOWN:
         made.append(_absent(rule, recipe, resolved))
     if recipe.volume:
@@ -81,7 +83,7 @@ def _no_traffic(rule: Rule, recipe: Recipe, resolved: Resolved) -> Case:
     phases = nothing(recipe, resolved)
     turn, stop, every = _times(rule, phases)
     series = _series(phases, turn, stop, every)
-    return _case(_title(rule, recipe, "no traffic"), rule, (every, phases), series, [_never(rule, stop)])
+    return _case(_title(rule, recipe, "no traffic"), rule, (every, phases), series, [_never(rule, turn)])
 
 
 def _absent(rule: Rule, recipe: Recipe, resolved: Resolved) -> Case:
@@ -107,7 +109,8 @@ def _times(rule: Rule, phases: Phases) -> tuple[int, int, int]:
     # Without `for` the rules are evaluated exactly where the samples are: all arithmetic there is exact.
     interval = phases.interval_s
     every = math.gcd(interval, rule.for_s, _EVERY_S) if rule.for_s else interval
-    turn = (math.ceil((phases.window_s + rule.for_s) / interval) + 2) * interval
+    # One full window and a bit: an alert that is only pending shows too, so `for` need not pass first.
+    turn = (phases.window_s // interval + 1 if phases.window_s else 4) * interval
     stop = turn + (math.ceil((phases.window_s + rule.for_s) / interval) + 3) * interval
     return turn, stop, every
 

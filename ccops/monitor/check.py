@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ccops.core.bundle import contract_folder
 from ccops.core.profile import Profile
 from ccops.core.reports.marks import Mark
 from ccops.monitor.dashboards import Dashboard, Source, dashboard_of, read, rendered
-from ccops.monitor.layout import check_dashboard, check_grid, check_panel, check_unique, mark
+from ccops.monitor.layout import (
+    check_dashboard,
+    check_grid,
+    check_panel,
+    check_source,
+    check_unique,
+    mark,
+)
 from ccops.monitor.located import JsonError
 from ccops.monitor.queries import check_query, queries_of, with_recordings
 from ccops.rules.catalogue import Catalogue, load_catalogue
 from ccops.rules.flat import flatten
-from ccops.rules.project import RuleSet, rule_set
+from ccops.rules.project import TEMPLATES, RuleSet, rule_set, templates_of
 from ccops.rules.thresholds import Resolved
+
+SOURCE = "dashboards/provisioning/datasource.yml.j2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,18 @@ def check(profile: Profile, path: Path | None = None) -> Checked:
     Raises UsageError when nothing can be rendered or read.
     """
     rules = rule_set(profile)
-    sources = read(path) if path else rendered(profile, rules.resolved)
-    return check_sources(profile.env, sources, rules.resolved, catalogue_of(rules))
+    if path:
+        return check_sources(profile.env, read(path), rules.resolved, catalogue_of(rules))
+    return check_templates(rules)
+
+
+def check_templates(rules: RuleSet) -> Checked:
+    """Check the project's own dashboards, rendered, and the data source that they name."""
+    profile = rules.profile
+    sources = rendered(profile, rules.resolved)
+    found = check_sources(profile.env, sources, rules.resolved, catalogue_of(rules))
+    marks = check_source(templates_of(profile.project) / SOURCE, f"{TEMPLATES}/{SOURCE}")
+    return replace(found, marks=(*found.marks, *marks))
 
 
 def catalogue_of(rules: RuleSet) -> Catalogue:

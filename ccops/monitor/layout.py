@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import combinations
+from pathlib import Path
 
 from ccops.core.reports.marks import Mark, place_of
 from ccops.monitor.dashboards import Dashboard, Panel
@@ -13,6 +15,7 @@ from ccops.rules.thresholds import Resolved
 
 DATASOURCE = "prometheus"
 COLUMNS = 24
+_UID = re.compile(r"\s*uid:\s*[\"']?([^\"'\s]*)")
 # Ids of Grafana's units that panels of counters, times and shares need; a misspelt one is shown as a suffix.
 UNITS = frozenset(
     {
@@ -171,6 +174,20 @@ def _twice(dashboards: Iterable[Dashboard], word: str, read: Callable[[Dashboard
             said = f"{seen[text].source.name} has the {word} {text!r} as well: one of them is not shown"
             yield mark("DASHBOARD_UID", one.where(word), said)
         seen.setdefault(text, one)
+
+
+def check_source(template: Path, label: str) -> Iterator[Mark]:
+    """Yield a provisioned data source whose uid is not the one that dashboards name."""
+    try:
+        lines = template.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        yield mark("DASHBOARD_DATASOURCE", f"{label}:1", f"the data source can't be read: {error}")
+        return
+    uids = [(number, found[1]) for number, line in enumerate(lines, 1) if (found := _UID.match(line))]
+    if [uid for _, uid in uids] != [DATASOURCE]:
+        said = f"the provisioned data source has the uid {', '.join(uid for _, uid in uids) or '(none)'}"
+        step = f"uid: {DATASOURCE}, which every dashboard names"
+        yield mark("DASHBOARD_DATASOURCE", f"{label}:{uids[0][0] if uids else 1}", said, next_step=step)
 
 
 def uid_of(datasource: object) -> object:

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from ccops.clients.guard import password_of
 from ccops.core.errors import CcopsError, ExitCode, UsageError
 from ccops.core.profile import Profile
-from ccops.monitor.check import Checked, catalogue_of, check_sources
-from ccops.monitor.dashboards import FOLDER, rendered
+from ccops.monitor.check import Checked, check_templates
+from ccops.monitor.dashboards import FOLDER
 from ccops.rules.project import rule_set, templates_of
 from ccops.rules.server import KEY
 from ccops.rules.templating import render_text
@@ -62,8 +62,7 @@ class Plan:
 def plan(profile: Profile, place: Place) -> Plan:
     """Return what is to be written for `profile`. Raises UsageError for what can't be rendered."""
     rules = rule_set(profile)
-    sources = rendered(profile, rules.resolved)
-    checked = check_sources(profile.env, sources, rules.resolved, catalogue_of(rules))
+    checked = check_templates(rules)
     texts = {
         f"{DASHBOARDS}/{one.source.name}": json.dumps(one.plain, indent=2, ensure_ascii=False) + "\n"
         for one in checked.dashboards

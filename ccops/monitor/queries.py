@@ -32,15 +32,19 @@ class Query:
 
 
 def with_recordings(catalogue: Catalogue, rules: Iterable[FlatRule]) -> Catalogue:
-    """Return the catalogue with what the rules record: their own labels and those of their expression."""
+    """Return the catalogue with what the rules record: labels of the expressions, and those they set."""
+    named: dict[str, list[FlatRule]] = {}
     for rule in rules:
-        if rule.alerting:
-            continue
-        labels = labels_of(parse(rule.expr).root, catalogue.labels_of)
-        before = catalogue.get(rule.name)
-        known = frozenset(before.labels) if before and before.type == "recording" else frozenset()
-        whole = None if labels is None else labels | frozenset(rule.labels) | known
-        catalogue = catalogue.with_recordings({rule.name: whole})
+        if not rule.alerting:
+            named.setdefault(rule.name, []).append(rule)
+    for name, same in named.items():
+        labels: frozenset[str] | None = frozenset()
+        for rule in same:
+            own = labels_of(parse(rule.expr).root, catalogue.labels_of)
+            labels = None if own is None or labels is None else labels | own | frozenset(rule.labels)
+        shared = set(same[0].labels).intersection(*(rule.labels for rule in same))
+        values = {label: frozenset(rule.labels[label] for rule in same) for label in shared}
+        catalogue = catalogue.with_recordings({name: labels}, {name: values})
     return catalogue
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ccops.core.errors import Unreachable
 from ccops.core.profile import Profile
 from ccops.core.reports.marks import Mark, Severity
-from ccops.monitor.check import catalogue_of, check_sources
-from ccops.monitor.dashboards import Dashboard, Panel, rendered
+from ccops.monitor.check import check_templates
+from ccops.monitor.dashboards import Dashboard, Panel
 from ccops.monitor.layout import mark
 from ccops.monitor.live import Answer, ask_all
 from ccops.monitor.queries import Query, query_of, variables_of
@@ -65,9 +65,7 @@ def url_of(profile: Profile, chosen: str = "") -> str:
 def verify(profile: Profile, url: str = "") -> VerifiedMonitor:
     """Ask the Prometheus of `profile`, or that at `url`. Raises Unreachable, and UsageError as check does."""
     rules = rule_set(profile)
-    checked = check_sources(
-        profile.env, rendered(profile, rules.resolved), rules.resolved, catalogue_of(rules)
-    )
+    checked = check_templates(rules)
     place = url_of(profile, url)
     with open_server(place, timeout=20.0) as client:
         answers, marks = _panels(client, checked.dashboards)

@@ -186,6 +186,11 @@ FAULTS: dict[str, tuple[str, Plant, Plant]] = {
         _expr('slo:errors:ratio{status="500"}'),
         _expr('slo:errors:ratio{slo="api"}'),
     ),
+    "a recording's value that no rule sets": (
+        "TARGET_LABEL",
+        _expr('slo:errors:ratio{slo="apis"}'),
+        _expr('slo:errors:ratio{slo=~"api|x"}'),
+    ),
     "a rate of a gauge": (
         "TARGET_RATE",
         _expr("rate(ws_active_connections[5m])"),

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from ccops.core.errors import CcopsError, UsageError
+from ccops.monitor.check import check
 from ccops.monitor.provision import Place, Plan, apply, plan
-from tests.conftest import ROOT
 from tests.unit.monitor.boards import project
 
 URL = "http://prometheus:9090"
@@ -116,6 +116,15 @@ def test_an_address_is_needed_and_holds_no_password(tmp_path: Path, url: str, go
     assert "hunter2" not in caught.value.message + caught.value.evidence + caught.value.next_step
 
 
-def test_the_provisioned_uid_is_the_one_that_dashboards_name() -> None:
-    template = (ROOT / "rules_templates/dashboards/provisioning/datasource.yml.j2").read_text()
-    assert "uid: prometheus\n" in template
+@pytest.mark.parametrize(
+    ("new", "found"), [("uid: prom", 1), ("# no uid", 1), ('uid: "prometheus"', 0), ("uid: prometheus", 0)]
+)
+def test_the_provisioned_uid_is_the_one_that_dashboards_name(tmp_path: Path, new: str, found: int) -> None:
+    profile = project(tmp_path)
+    template = tmp_path / "rules_templates" / "dashboards" / "provisioning" / "datasource.yml.j2"
+    text = template.read_text()
+    template.write_text(text.replace("uid: prometheus", new))
+    marks = check(profile).marks
+    assert [mark.code for mark in marks] == ["DASHBOARD_DATASOURCE"] * found
+    line = text[: text.index("uid: prometheus")].count("\n") + 1
+    assert {mark.line for mark in marks} <= {line, 1}

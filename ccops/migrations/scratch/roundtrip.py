@@ -54,32 +54,25 @@ def round_trip_marks(node: Revision, answer: dict[str, object], file: str) -> li
         return [
             _mark("ALEMBIC_DOWNGRADE_FAILS", "its downgrade fails", node, file, line, [str(answer["error"])])
         ]
-    if failed == "again":
-        return [_mark("ALEMBIC_UPGRADE_AGAIN", "after a downgrade it can't be upgraded to", node, file, line,
-                      [str(answer["error"])])]  # fmt: skip
     if "down" not in answer:
         return []  # a merge: there is nothing of its own to take back
-    before, after = rows(answer["before"]), rows(answer["after"])
-    left = difference(before, rows(answer["down"]))
-    marks = []
-    if left and before != after and rows(answer["down"]) == after:
-        marks.append(
-            _mark("ALEMBIC_DOWNGRADE_EMPTY", "its downgrade takes nothing back", node, file, line, left)
-        )
-    elif left:
-        marks.append(
-            _mark(
-                "ALEMBIC_DOWNGRADE_DIFFERS", "its downgrade does not restore what was", node, file, line, left
-            )
-        )
+    before, after, down = rows(answer["before"]), rows(answer["after"]), rows(answer["down"])
+    left = difference(before, down)
+    if left and down == after:
+        return [
+            _mark("ALEMBIC_DOWNGRADE_EMPTY", "its downgrade takes nothing back", node, file, node.line, left)
+        ]
+    if left:
+        why = "its downgrade does not restore what was"
+        return [_mark("ALEMBIC_DOWNGRADE_DIFFERS", why, node, file, node.line, left)]
+    if failed == "again":
+        why = "after a downgrade it can't be upgraded to"
+        return [_mark("ALEMBIC_UPGRADE_AGAIN", why, node, file, line, [str(answer["error"])])]
     again = difference(after, rows(answer["again"]))
-    if again and not left:
-        marks.append(
-            _mark(
-                "ALEMBIC_UPGRADE_DIFFERS", "the second upgrade gives another schema", node, file, line, again
-            )
-        )
-    return marks
+    if again:
+        why = "the second upgrade gives another schema"
+        return [_mark("ALEMBIC_UPGRADE_DIFFERS", why, node, file, node.line, again)]
+    return []
 
 
 def _mark(

@@ -51,7 +51,11 @@ class Cluster:
 
     def _led(self, name: str, partitions: int) -> bool:
         found = self.admin.list_topics(name, timeout=WAIT_S).topics[name].partitions
-        return len(found) == partitions and all(one.leader >= 0 for one in found.values())
+        if len(found) != partitions or any(one.leader < 0 for one in found.values()):
+            return False
+        # A leader that is named in the metadata may not know it yet, and says NOT_LEADER_FOR_PARTITION.
+        asked = {TopicPartition(name, number): OffsetSpec.latest() for number in found}
+        return all(one.exception(WAIT_S) is None for one in self.admin.list_offsets(asked).values())
 
     def produce(
         self,

@@ -20,8 +20,8 @@ MEMBER = """
 import sys
 from confluent_kafka import Consumer
 bootstrap, group, topic = sys.argv[1:]
-consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "session.timeout.ms": 6000,
-                     "heartbeat.interval.ms": 500, "auto.offset.reset": "earliest"})
+consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "session.timeout.ms": 3000,
+                     "heartbeat.interval.ms": 300, "auto.offset.reset": "earliest"})
 consumer.subscribe([topic])
 while True:
     message = consumer.poll(0.2)
@@ -129,7 +129,7 @@ def test_the_consumer_protocol_of_kip_848_works(cluster: Cluster) -> None:
 
     with cluster.consumer(group, group_protocol="consumer") as consumer:
         consumer.subscribe([name])
-        found = read(consumer, 20, 10)
+        found = read(consumer, 20, 6)
 
     assert len({(one.partition(), one.offset()) for one in found}) == len(found) == 20
 
@@ -146,6 +146,6 @@ def test_a_member_killed_by_a_signal_is_let_go_after_its_session(cluster: Cluste
     killed = time.monotonic()
 
     assert _describe(cluster, group).state is ConsumerGroupState.STABLE
-    assert until(lambda: _describe(cluster, group).state is ConsumerGroupState.EMPTY, 14, 0.2)
-    # The last heartbeat was at most half a second before; the session lives for six.
-    assert time.monotonic() - killed > 4
+    assert until(lambda: _describe(cluster, group).state is ConsumerGroupState.EMPTY, 8, 0.1)
+    # The last heartbeat was at most 300 ms before; the session lives for three seconds.
+    assert time.monotonic() - killed > 1.5

@@ -58,4 +58,4 @@ def test_what_was_acknowledged_survives_a_kill_at_once(kafka_broker: Broker) -> 
     os.kill(pid, signal.SIGKILL)
 
     assert _back(kafka_broker, pid)
-    assert until(lambda: _client(kafka_broker, "read", *names) == "100 70 42", 10)
+    assert until(lambda: _client(kafka_broker, "read", *names) == "100 70 42", 5)

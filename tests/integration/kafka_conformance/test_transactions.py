@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from tests.integration.kafka_conformance.kit import WAIT_S, Cluster, an_hour_ago, read
@@ -60,5 +60,24 @@ def test_the_end_with_read_committed_is_before_an_open_transaction(cluster: Clus
     try:
         assert end(IsolationLevel.READ_COMMITTED) == 4
         assert end(IsolationLevel.READ_UNCOMMITTED) == 5
+    finally:
+        producer.abort_transaction(WAIT_S)
+
+
+def test_an_offset_in_an_open_transaction_is_told_to_whoever_asks_for_stable_ones(cluster: Cluster) -> None:
+    name, group, producer = cluster.topic(), fresh("txgroup"), _transactional(cluster)
+    cluster.produce(name, [an_hour_ago()] * 5)
+    producer.begin_transaction()
+    try:
+        with cluster.consumer(group) as consumer:
+            consumer.subscribe([name])
+            read(consumer, 5)
+            place = [TopicPartition(name, 0, 3)]
+            producer.send_offsets_to_transaction(place, consumer.consumer_group_metadata(), WAIT_S)
+        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(name, 0)])]
+        answer = cluster.admin.list_consumer_group_offsets(asked, require_stable=True)[group].result(WAIT_S)
+        (found,) = answer.topic_partitions
+        assert found.error is not None
+        assert found.error.name() == "UNSTABLE_OFFSET_COMMIT"
     finally:
         producer.abort_transaction(WAIT_S)

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ccops.core.profile import Profile
+from tests.web import web
 
 _SERVE = "import sys; {patch}\nfrom ccops.backend import serve; sys.exit(serve.main())"
 _WORK = "import sys; {patch}\nfrom ccops.backend import worker; sys.exit(worker.main(['--roles', {roles!r}]))"
@@ -84,7 +85,7 @@ def wait_ready(one: Process, seconds: float = 30.0) -> None:
     while time.monotonic() < end:
         assert one.process.poll() is None, one.log.read_text(encoding="utf-8", errors="replace")[-3000:]
         with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{one.url}{one.ready}", timeout=2, trust_env=False).status_code == 200:
+            if web.get(f"{one.url}{one.ready}", timeout=2).status_code == 200:
                 return
         time.sleep(0.05)
     raise AssertionError(f"not ready after {seconds:g} s: {one.log.read_text(errors='replace')[-3000:]}")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kafka_kit import PROVIDERS, Broker, running_broker
+from tests.stacks import stack
+
+if TYPE_CHECKING:
+    from tests.integration.pipeline.kit import Stores
 
 
 @pytest.fixture(scope="session", params=PROVIDERS)
@@ -16,3 +21,17 @@ def kafka_broker(
     """A broker of each provider. pytest groups tests by it: each is started once, one after the other."""
     with running_broker(request.param, tmp_path_factory.mktemp(f"kafka-{request.param}")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Every store and one backend, for the folders that run workers of their own on them."""
+    from tests.integration.pipeline.kit import Stores  # only for who asks: it loads every client
+
+    root = tmp_path_factory.mktemp("stores")
+    with stack(root, "backend", "kafka", "clickhouse") as load:
+        made = Stores(load, root)
+        try:
+            yield made
+        finally:
+            made.close()

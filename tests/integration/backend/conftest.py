@@ -17,18 +17,10 @@ import pytest
 import redis
 from psycopg.rows import dict_row
 
-from ccops.core.profile import Profile, Project, load_profile
-from ccops.stack import engine
+from ccops.core.profile import Profile
 from tests.answers import Seen, listening
+from tests.stacks import stack
 
-_SETTINGS = """CCOPS_STACK=embedded
-CCOPS_PROTECTED=0
-APP_ENV=dev
-GAME_TZ=Asia/Seoul
-UNLIMITED_INVITE_CODE=5858
-ARGON2_PROFILE=test
-LOCKOUT_IP_FAILURES=100000
-"""
 _numbers = itertools.count(1)
 _HERE = Path(__file__).parent
 _JUDGES = ("test_every_declared_answer_was_produced", "test_no_answer_was_seen_that_nobody_declared")
@@ -106,22 +98,9 @@ class Account:
 @pytest.fixture(scope="session")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """The stack up to the backend, in a home of its own; ARGON2_PROFILE=test keeps hashing cheap."""
-    root = tmp_path_factory.mktemp("project")
-    for name in ("env", "scenarios"):
-        (root / name).mkdir()
-    (root / "env" / "dev.env").write_text(_SETTINGS, encoding="utf-8")
-    # Ours alone: whatever CCOPS_ variables the caller has must not redirect a test.
-    environ = {"CCOPS_HOME": str(root / "home")}
-
-    def load() -> Profile:
-        # No environment variable on the way: threads of one test call this at the same moment.
-        return load_profile("dev", Project(root, root / "home"), environ)
-
-    engine.up(load(), ("backend",))
-    try:
+    settings = {"GAME_TZ": "Asia/Seoul", "LOCKOUT_IP_FAILURES": "100000"}
+    with stack(tmp_path_factory.mktemp("project"), "backend", **settings) as load:
         yield Backend(load)
-    finally:
-        engine.down(load())
 
 
 @pytest.fixture(scope="session")

@@ -1,45 +1,28 @@
-"""The four stores and the backend, started once; every test runs a worker of its own that it may kill."""
+"""On the shared stores every test runs a worker of its own that it may kill."""
 
 from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 
-import httpx
 import pytest
 
-from ccops.core.profile import Profile, Project, load_profile
-from ccops.stack import engine
 from tests.integration.pipeline.kit import Player, Stores
+from tests.web import http_client
 
-_SETTINGS = """CCOPS_STACK=embedded
-CCOPS_PROTECTED=0
-APP_ENV=dev
-UNLIMITED_INVITE_CODE=5858
-ARGON2_PROFILE=test
-"""
+_HERE = Path(__file__).parent
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    """PostgreSQL, Valkey, the broker, ClickHouse and the backend; no worker."""
-    root = tmp_path_factory.mktemp("pipeline")
-    for name in ("env", "scenarios"):
-        (root / name).mkdir()
-    (root / "env" / "dev.env").write_text(_SETTINGS, encoding="utf-8")
-
-    def load() -> Profile:
-        environ = {"CCOPS_HOME": str(root / "home")}
-        # No environment variable on the way: threads of one test may call this at the same moment.
-        return load_profile("dev", Project(root, root / "home"), environ)
-
-    engine.up(load(), ("backend", "kafka", "clickhouse"))
-    try:
-        yield Stores(load, root)
-    finally:
-        engine.down(load())
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the outages behind the rest: they leave a hundred megabytes, which all others would read again."""
+    late = [item for item in items if item.path == _HERE / "test_outages.py"]
+    items[:] = [item for item in items if item not in late]
+    last = max((at for at, item in enumerate(items) if item.path.parent == _HERE), default=-1)
+    items[last + 1 : last + 1] = late
 
 
 @pytest.fixture
@@ -48,7 +31,7 @@ def player(stores: Stores) -> Callable[[], Player]:
 
     def make() -> Player:
         name = f"p{next(_numbers)}{secrets.token_hex(3)}"
-        with httpx.Client(base_url=stores.url("BACKEND_URL"), trust_env=False) as http:
+        with http_client(stores.url("BACKEND_URL")) as http:
             body = {"site_id": name, "password": f"pw-{name}-secret"}
             more = {"invite_code": "5858", "nickname": name, "birth_date": "1990-05-17"}
             made = http.post("/api/auth/signup", json=body | more)

@@ -10,12 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -26,6 +28,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from ccops.core.profile import Profile
 from ccops.stack import engine
+from tests.web import http_client, web
 
 _MAIN = "import sys; from ccops.backend import worker; {patch}; sys.exit(worker.main(['--roles', {roles!r}]))"
 ALL_ROLES = "kafka-relay,realtime-relay,ingester"
@@ -48,12 +51,55 @@ def until(done: Callable[[], object], seconds: float = 45.0) -> object:
     return answer
 
 
+class Database:
+    """One connection for all questions, from any thread; a new one when a test has killed the server."""
+
+    def __init__(self, url: Callable[[], str]) -> None:
+        self._url, self._lock = url, threading.Lock()
+        self._conn: psycopg.Connection[dict[str, Any]] | None = None
+
+    def run(self, query: str, *args: object) -> list[dict]:
+        """Run it once; raises psycopg.OperationalError while the server is away."""
+        with self.transaction() as conn:
+            cursor = conn.execute(query.encode(), args or None)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+        with self._lock, self._living().transaction():
+            assert self._conn is not None
+            yield self._conn
+
+    def close(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    def _living(self) -> psycopg.Connection[dict[str, Any]]:
+        if self._conn is not None:
+            try:
+                self._conn.execute("SELECT 1")
+            except psycopg.OperationalError:
+                self.close()
+        if self._conn is None:
+            self._conn = psycopg.connect(
+                self._url(), autocommit=True, row_factory=dict_row, prepare_threshold=None
+            )
+        return self._conn
+
+
 @dataclass
 class Stores:
     """The running stores, and independent clients for them."""
 
     load: Callable[[], Profile]
     folder: Path
+
+    def __post_init__(self) -> None:
+        self.database = Database(lambda: self.url("DATABASE_URL"))
+
+    def close(self) -> None:
+        self.database.close()
 
     def url(self, name: str) -> str:
         return self.load().get(f"CCOPS_{name}")
@@ -63,18 +109,15 @@ class Stores:
         return self.url("KAFKA_BOOTSTRAP")
 
     def sql(self, query: str, *args: object) -> list[dict]:
-        with psycopg.connect(self.url("DATABASE_URL"), autocommit=True, row_factory=dict_row) as conn:
-            cursor = conn.execute(query, args or None)
-            return cursor.fetchall() if cursor.description else []
+        return self.database.run(query, *args)
 
     def clickhouse(self, query: str) -> list[dict]:
         url = httpx.URL(self.url("CLICKHOUSE_URL"))
-        answer = httpx.post(
+        answer = web.post(
             url.copy_with(path="/", username=None, password=None),
             params={"database": "casino"},
             headers={"X-ClickHouse-User": url.username, "X-ClickHouse-Key": url.password},
             content=f"{query} FORMAT JSONEachRow",
-            timeout=20,
         )
         answer.raise_for_status()
         return [json.loads(line) for line in answer.text.splitlines()]
@@ -84,7 +127,7 @@ class Stores:
         url = httpx.URL(self.url("CLICKHOUSE_URL"))
         target = url.copy_with(path="/", username=None, password=None)
         headers = {"X-ClickHouse-User": url.username, "X-ClickHouse-Key": url.password}
-        httpx.post(target, headers=headers, content=statement, timeout=20).raise_for_status()
+        web.post(target, headers=headers, content=statement).raise_for_status()
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.url("REDIS_URL"), decode_responses=True)
@@ -173,7 +216,7 @@ class Worker:
             self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=subprocess.STDOUT)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5, trust_env=False)
+        return web.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
 
     def metric(self, line: str) -> float:
         """Return the value of the sample that starts with `line`; 0 when there is none."""
@@ -215,7 +258,7 @@ class Player:
     def act(self, kind: str = "LOGIN", count: int = 1, trace: str = "") -> list[str]:
         """Do something over HTTP; return the event ids."""
         ids = []
-        with httpx.Client(base_url=self.stores.url("BACKEND_URL"), trust_env=False) as http:
+        with http_client(self.stores.url("BACKEND_URL")) as http:
             for _ in range(count):
                 headers = {"Authorization": f"Bearer {self.token}"}
                 if trace:
@@ -225,17 +268,15 @@ class Player:
                 ids.append(answer.json()["event_id"])
         return ids
 
-    def act_fast(self, count: int, *, size: int = 0) -> None:
-        """Do `count` things in one SQL statement, each with `size` bytes of context."""
+    def act_fast(self, count: int, *, size: int = 0, screens: bool = True) -> None:
+        """Do `count` things in one transaction, each with `size` bytes of context, told to screens or not."""
         ctx = json.dumps({"trace_id": uuid.uuid4().hex, "request_id": "pipeline-test", "env": "dev"})
         context = json.dumps({"fill": "x" * size})
-        self.stores.sql(
-            "SELECT cc_action(%s::jsonb, %s, NULL, 'BULK', %s::jsonb, NULL) FROM generate_series(1, %s)",
-            ctx,
-            self.id,
-            context,
-            count,
-        )
+        act = "SELECT cc_action(%s::jsonb, %s, NULL, 'BULK', %s::jsonb, NULL) FROM generate_series(1, %s)"
+        with self.stores.database.transaction() as conn:
+            conn.execute(act, (ctx, self.id, context, count))
+            if not screens:
+                conn.execute("UPDATE outbox SET realtime = false WHERE user_id = %s", (self.id,))
 
     @contextmanager
     def feed(self, query: str = "", *, token: str = "", **more: object) -> Iterator[ClientConnection]:

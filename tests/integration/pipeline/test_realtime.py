@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.integration.pipeline.kit import Player, Stores, Worker, frames, greeting, silent, until
+from tests.web import web
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -230,7 +231,5 @@ def test_a_client_that_does_not_read_is_closed_and_counted(player: Callable[[], 
 
 
 def sample(stores: Stores, name: str) -> float:
-    import httpx
-
-    text = httpx.get(stores.url("BACKEND_URL") + "/metrics", trust_env=False).text
+    text = web.get(stores.url("BACKEND_URL") + "/metrics").text
     return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))

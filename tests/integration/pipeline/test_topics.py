@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from ccops.backend.olap.tables import TABLES
 from tests.integration.pipeline.kit import Player, Stores, until
+from tests.web import http_client, web
 
 HEADERS = {"event_id", "trace_id", "request_id", "schema"}
 TABLE_OF = {
@@ -40,7 +41,7 @@ WINS_AND_LOSSES = (
 def played(stores: Stores, player: Callable[[], Player]) -> Player:
     """A user who did something for every topic."""
     user = player()
-    with httpx.Client(base_url=stores.url("BACKEND_URL"), trust_env=False, timeout=20) as http:
+    with http_client(stores.url("BACKEND_URL")) as http:
         http.headers["Authorization"] = f"Bearer {user.token}"
 
         def post(path: str, body: object = None, status: int = 200) -> None:
@@ -128,7 +129,7 @@ def test_both_queries_of_the_guide_run_as_they_are_and_say_the_truth(stores: Sto
 def _paste(stores: Stores, text: str) -> list[dict]:
     """Send the text as it is; the format is asked for beside it."""
     url = httpx.URL(stores.url("CLICKHOUSE_URL"))
-    answer = httpx.post(
+    answer = web.post(
         url.copy_with(path="/", username=None, password=None),
         params={"database": "casino", "default_format": "JSONEachRow"},
         headers={"X-ClickHouse-User": url.username, "X-ClickHouse-Key": url.password},

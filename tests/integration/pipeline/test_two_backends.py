@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.integration.pipeline.kit import Player, Stores, frames, free_port, greeting, until
+from tests.web import http_client, web
 
 _MAIN = "import sys; from ccops.backend import serve; {patch}; sys.exit(serve.main())"
 DIE_BEFORE_THE_WAKE_UP = (
@@ -49,7 +50,7 @@ def another_backend(stores: Stores, *, patch: str = "pass") -> Iterator[tuple[st
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready", timeout=2, trust_env=False).status_code == 200
+        return web.get(f"{url}/health/ready", timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -62,7 +63,7 @@ def test_frames_follow_the_outbox_whichever_process_wrote(
         greeting(feed)
         urls = [stores.url("BACKEND_URL"), other]
         headers = {"Authorization": f"Bearer {user.token}"}
-        with httpx.Client(headers=headers, trust_env=False, timeout=20) as http:
+        with http_client(headers=headers) as http:
 
             def act(i: int) -> str:
                 answer = http.post(f"{urls[i % 2]}/api/actions", json={"action_type": f"ACT_{i}"})
@@ -99,11 +100,10 @@ def test_a_backend_killed_between_commit_and_wake_up_loses_no_frame(
     ):
         greeting(feed)
         with pytest.raises(httpx.TransportError):
-            httpx.post(
+            web.post(
                 f"{doomed}/api/actions",
                 json={"action_type": "LAST_WORDS"},
                 headers={"Authorization": f"Bearer {user.token}"},
-                trust_env=False,
             )
         assert process.wait(5) == -signal.SIGKILL
         (frame,) = frames(feed, 1, seconds=2)

@@ -1,4 +1,4 @@
-"""PostgreSQL, Valkey and the backend from the stack; a second backend with short intervals; one relay."""
+"""On the shared stores: the stack's backend, a second one with short intervals, and one relay."""
 
 from __future__ import annotations
 
@@ -6,42 +6,16 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 
-from ccops.core.profile import Profile, Project, load_profile
-from ccops.stack import engine
 from tests.integration.pipeline.kit import Stores, Worker
 from tests.integration.realtime.kit import Backend, User, backend
+from tests.web import http_client
 
-_SETTINGS = """CCOPS_STACK=embedded
-CCOPS_PROTECTED=0
-APP_ENV=dev
-UNLIMITED_INVITE_CODE=5858
-ARGON2_PROFILE=test
-"""
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    """PostgreSQL, Valkey and the backend; no broker, no ClickHouse."""
-    root = tmp_path_factory.mktemp("realtime")
-    for name in ("env", "scenarios"):
-        (root / name).mkdir()
-    (root / "env" / "dev.env").write_text(_SETTINGS, encoding="utf-8")
-
-    def load() -> Profile:
-        return load_profile("dev", Project(root, root / "home"), {"CCOPS_HOME": str(root / "home")})
-
-    engine.up(load(), ("backend",))
-    try:
-        yield Stores(load, root)
-    finally:
-        engine.down(load())
-
-
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def relay(stores: Stores) -> Iterator[Worker]:
     """The one that numbers and publishes."""
     with stores.worker("realtime-relay") as worker:
@@ -54,7 +28,7 @@ def main(stores: Stores) -> Backend:
     return Backend(stores.url("BACKEND_URL"), stores.folder / "none", None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quick(stores: Stores) -> Iterator[Backend]:
     """A second process on the same stores: short intervals, old socket and token in the address allowed."""
     fast = {"WS_PING_EVERY_S": "0.5", "WS_PONG_WITHIN_S": "0.5", "WS_POSITION_CHECK_S": "0.5"}
@@ -69,7 +43,7 @@ def user(main: Backend) -> Callable[[], User]:
     def make() -> User:
         name = f"r{next(_numbers)}{secrets.token_hex(3)}"
         body = {"site_id": name, "password": f"pw-{name}-secret"}
-        with httpx.Client(base_url=main.url, trust_env=False) as http:
+        with http_client(main.url) as http:
             more = {"invite_code": "5858", "nickname": name, "birth_date": "1990-05-17"}
             made = http.post("/api/auth/signup", json=body | more)
             assert made.status_code == 201, made.text

@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.integration.pipeline.kit import Stores, free_port, until
+from tests.web import web
 
 _numbers = itertools.count(1)
 
@@ -49,7 +50,7 @@ class Backend:
 
     def sample(self, name: str) -> float:
         """Return one sample of /metrics, named with its labels; 0 when there is none."""
-        for line in httpx.get(f"{self.url}/metrics", trust_env=False).text.splitlines():
+        for line in web.get(f"{self.url}/metrics").text.splitlines():
             if line.startswith(f"{name} "):
                 return float(line.rpartition(" ")[2])
         return 0.0
@@ -85,7 +86,7 @@ def backend(stores: Stores, *, ready: str = "/health/ready", **settings: str) ->
 def _answers(made: Backend, path: str) -> bool:
     assert made.process is None or made.process.poll() is None, made.log.read_text()[-2000:]
     try:
-        return httpx.get(made.url + path, timeout=2, trust_env=False).status_code == 200
+        return web.get(made.url + path, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -100,14 +101,14 @@ class User:
 
     def login(self, **more: object) -> str:
         """Open a session; return its access token."""
-        answer = httpx.post(f"{self.url}/api/auth/login", json=self.credentials | more, trust_env=False)
+        answer = web.post(f"{self.url}/api/auth/login", json=self.credentials | more)
         assert answer.status_code == 200, answer.text
         return answer.json()["access_token"]
 
     def call(self, token: str, method: str, path: str, body: object = None) -> httpx.Response:
         """Call the service with a session's token."""
         headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx.request(method, self.url + path, json=body, headers=headers, trust_env=False)
+        answer = web.request(method, self.url + path, json=body, headers=headers)
         assert answer.is_success, answer.text
         return answer
 

@@ -28,6 +28,7 @@ from websockets.sync.client import connect as connect_sync
 
 from ccops.core.profile import Profile
 from ccops.stack import engine
+from tests.web import http_client, web
 
 SAMPLE = re.compile(r"^(?P<series>[a-z_]+(?:\{.*\})?) (?P<value>\S+)$")
 ADDS_UP = ("_total", "_count", "_bucket")
@@ -59,21 +60,20 @@ class Several:
         os.kill(pid, signal.SIGKILL)
 
     def sql(self, query: str, *args: object) -> list[dict]:
-        with psycopg.connect(
-            self.load().get("CCOPS_DATABASE_URL"), autocommit=True, row_factory=dict_row
-        ) as conn:
+        url = self.load().get("CCOPS_DATABASE_URL")
+        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn:
             cursor = conn.execute(query, args or None)
             return cursor.fetchall() if cursor.description else []
 
     def samples(self, url: str = "") -> dict[str, float]:
         """Scrape once: the text of each series and its value."""
-        answer = httpx.get(f"{url or self.url}/metrics", timeout=10, trust_env=False)
+        answer = web.get(f"{url or self.url}/metrics", timeout=10)
         found = (SAMPLE.match(line) for line in answer.text.splitlines())
         return {one["series"]: float(one["value"]) for one in found if one}
 
     def ready(self, number: int) -> bool:
         try:
-            return httpx.get(f"{self.alone(number)}/health/ready", timeout=2, trust_env=False).is_success
+            return web.get(f"{self.alone(number)}/health/ready", timeout=2).is_success
         except httpx.HTTPError:
             return False
 
@@ -218,7 +218,7 @@ class Scraper:
 def signup(several: Several) -> Player:
     """Make a user and log them in."""
     name = f"m{secrets.token_hex(5)}"
-    with httpx.Client(base_url=several.url, trust_env=False, timeout=20) as http:
+    with http_client(several.url) as http:
         body = {"site_id": name, "password": f"pw-{name}-secret"}
         more = {"invite_code": "5858", "nickname": name, "birth_date": "1990-05-17"}
         made = http.post("/api/auth/signup", json=body | more)

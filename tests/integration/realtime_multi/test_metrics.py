@@ -6,12 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
 from ccops.stack import engine
 from tests.integration.realtime_multi.kit import Background, Player, Scraper, Several, alternately, until
+from tests.web import http_client, web
 
 CONTRACT = Path(__file__).parents[3] / "ccops" / "backend" / "contract" / "metrics.yml"
 ACTIONS = 'http_requests_total{handler="/api/actions",method="POST",status="201"}'
@@ -25,7 +25,7 @@ def test_any_process_answers_for_both_and_the_sum_is_what_was_done(
     user, before, places = player(), several.samples(), alternately(several)
     urls = [next(places) for _ in range(100)]
 
-    with ThreadPoolExecutor(8) as pool, httpx.Client(trust_env=False, timeout=20) as http:
+    with ThreadPoolExecutor(8) as pool, http_client() as http:
         list(pool.map(lambda url: user.act(http, url=url), urls))
     one, two, shared = (several.samples(place) for place in (several.alone(1), several.alone(2), ""))
 
@@ -35,7 +35,7 @@ def test_any_process_answers_for_both_and_the_sum_is_what_was_done(
 
 def test_every_metric_of_the_contract_is_there_with_its_closed_labels_at_zero(several: Several) -> None:
     declared = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
-    text = httpx.get(f"{several.url}/metrics", trust_env=False).text
+    text = web.get(f"{several.url}/metrics").text
     families = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
     series = several.samples()
 
@@ -72,14 +72,14 @@ def test_no_counter_ever_falls_through_a_rolling_restart_and_a_kill_9(
     done: list[str] = []
     with Background(scraper.scrape) as scrapes:
         with (
-            httpx.Client(trust_env=False, timeout=20) as http,
+            http_client() as http,
             Background(lambda: done.append(user.act(http))),
         ):
             engine.restart(several.load(), "backend")
         assert scraper.unanswered == 0
         several.kill(2)  # nobody writes now: what a killed process had not answered may or may not count
         until(lambda: several.ready(2))
-        with httpx.Client(trust_env=False, timeout=20) as http:
+        with http_client() as http:
             done += [user.act(http) for _ in range(20)]
 
     assert scrapes.times > 10

@@ -27,6 +27,7 @@ from tests.integration.realtime_multi.kit import (
     accepted_by,
     until,
 )
+from tests.web import http_client, web
 
 
 def test_each_process_is_a_row_with_its_own_address_and_the_port_is_one(several: Several) -> None:
@@ -72,7 +73,7 @@ def test_a_rolling_restart_refuses_and_breaks_no_request(
     user, before = player(), {number: several.pid(number) for number in (1, 2)}
     both_down: list[str] = []
     place = urlsplit(several.url)
-    kept = [httpx.Client(trust_env=False, timeout=10) for _ in range(4)]
+    kept = [http_client(timeout=10) for _ in range(4)]
     lock = threading.Lock()
 
     def look() -> None:
@@ -119,7 +120,7 @@ def test_a_rolling_restart_refuses_and_breaks_no_request(
 def test_a_process_that_ends_answers_for_a_while_and_sends_its_clients_away(several: Several) -> None:
     before = several.pid(1)
     assert before
-    with httpx.Client(base_url=several.alone(1), trust_env=False, timeout=10) as client:
+    with http_client(several.alone(1), timeout=10) as client:
         first = client.get("/health")
         os.kill(before, signal.SIGTERM)
         time.sleep(0.2)
@@ -144,7 +145,7 @@ def test_a_rolling_restart_stops_at_the_first_process_that_does_not_come_back(se
     assert "1 of 2 services is not ready" in failure.value.message
     assert "backend-1" in failure.value.evidence
     assert several.pid(2) == untouched
-    assert httpx.get(f"{several.url}/health/ready", trust_env=False).status_code == 200
+    assert web.get(f"{several.url}/health/ready").status_code == 200
     engine.restart(several.load(), "backend-1")
     assert several.ready(1)
     assert several.pid(2) == untouched
@@ -157,7 +158,7 @@ def test_kill_9_of_one_process_costs_its_own_connections_only(
     user, before = player(), several.pid(1)
     with user.feed(several.alone(1)) as lost, user.feed(several.alone(2)) as kept:
         several.kill(1)
-        with ThreadPoolExecutor(8) as pool, httpx.Client(trust_env=False, timeout=10) as client:
+        with ThreadPoolExecutor(8) as pool, http_client(timeout=10) as client:
             events = list(pool.map(lambda i: user.act(client, f"AFTER_{i}"), range(40)))
         frames = [json.loads(kept.recv(10)) for _ in events]
         with pytest.raises(ConnectionClosed):
@@ -174,7 +175,7 @@ def test_a_request_waits_when_every_process_was_killed_and_is_answered_by_the_ne
     several.kill(1)
     several.kill(2)
 
-    answer = httpx.get(f"{several.url}/health", trust_env=False, timeout=20)
+    answer = web.get(f"{several.url}/health")
 
     assert answer.status_code == 200
     until(lambda: several.ready(1) and several.ready(2))

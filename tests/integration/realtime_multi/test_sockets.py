@@ -12,6 +12,7 @@ import pytest
 
 from ccops.stack import engine
 from tests.integration.realtime_multi.kit import Follower, Player, Several, alternately, until
+from tests.web import http_client, web
 
 RESTARTED = 1012
 
@@ -27,7 +28,7 @@ def test_events_written_by_both_processes_reach_the_sockets_of_both_in_order_and
         users[0].feed(second) as b,
         users[1].feed(first) as c,
         users[1].feed(second) as d,
-        httpx.Client(trust_env=False, timeout=20) as http,
+        http_client() as http,
         ThreadPoolExecutor(16) as pool,
     ):
         made = [list(pool.map(lambda url, user=user: user.act(http, url=url), urls)) for user in users]
@@ -98,7 +99,7 @@ def test_the_payments_of_both_processes_are_paid_once(several: Several, player: 
     def buy(i: int) -> int:
         body = {"product_id": "GOLD_1000", "quantity": 1}
         headers = {**users[i % 4].auth, "Idempotency-Key": f"two-processes-{i}"}
-        return httpx.post(f"{urls[i]}/api/shop/buy", json=body, headers=headers, trust_env=False).status_code
+        return web.post(f"{urls[i]}/api/shop/buy", json=body, headers=headers).status_code
 
     urls = [next(places) for _ in range(20)]
     with ThreadPoolExecutor(8) as pool:

@@ -56,15 +56,6 @@ def test_two_interrupts_in_the_middle_put_the_flag_back_all_the_same(stack: Stac
     assert _is_as_before(stack)
 
 
-def test_settings_that_a_restart_would_lose_are_refused(stack: Stack) -> None:
-    try:
-        assert stack.ccops("restart", "backend", "--set", "LOG_LEVEL=DEBUG").code == 0
-        ran = stack.ccops("metrics", "verify", "--profile", "legacy-ws-accepted", "--restart", "-o", "json")
-        assert (ran.code, json.loads(ran.out)["issues"][0]["code"]) == (3, "LEGACY_WS_OVERRIDES")
-    finally:
-        assert stack.ccops("restart", "backend").code == 0
-
-
 def test_growth_during_a_command_is_judged_and_its_exit_code_is_kept(stack: Stack) -> None:
     knock = f"{sys.executable} -m {SCRIPT} --host {stack.url('CCOPS_BACKEND_URL')} --once"
     wanted = 'ws_legacy_games_connections_by_result_total{result="rejected"} == 1'

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
 from ccops.cli.options import app as new_app
-from ccops.cli.run import _keep_lines
+from ccops.cli.run import keep_lines
 from ccops.core.output import Output
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _loaded(name: str) -> Command:
     importlib.import_module(f"ccops.cli.{_ELSEWHERE[name]}").register(holder)
     group = typer.main.get_command(holder)
     assert isinstance(group, TyperGroup)
-    _keep_lines(group)
+    keep_lines(group)
     return group.commands[name]
 
 

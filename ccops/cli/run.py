@@ -74,7 +74,7 @@ def _invoke(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int
         )
     module = importlib.import_module(commands[noun][0])
     command = typer.main.get_command(module.app)
-    _keep_lines(command)
+    keep_lines(command)
     try:
         # Not command.main(): it turns a KeyboardInterrupt into an exit that nobody could tell from ours.
         with command.make_context(f"ccops {noun}", list(args[1:])) as context:
@@ -91,12 +91,12 @@ def _invoke(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int
     return int(result) if isinstance(result, int) else 0
 
 
-def _keep_lines(command: Command) -> None:
+def keep_lines(command: Command) -> None:
     """Mark every paragraph of examples, so that the help does not run its lines together."""
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     command.help = "\n\n".join(f"\b\n{text}" if _EXAMPLE.match(text) else text for text in paragraphs)
     for inner in command.commands.values() if isinstance(command, TyperGroup) else ():
-        _keep_lines(inner)
+        keep_lines(inner)
 
 
 def _output_of(args: Sequence[str]) -> Output:

@@ -18,7 +18,6 @@ from ccops.rules.values import Kind, canonical
 __all__ = ["Origin", "RenderedFile", "RenderedSet", "context_of", "render_set"]
 
 RULES = "rules"
-RUNBOOKS = "https://github.com/ccops/ccops/blob/main/docs/runbooks.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def context_of(resolved: Resolved, scale: Scale | None = None) -> dict[str, obje
     return {
         **values,
         "env": resolved.env,
-        "runbook": RUNBOOKS,
+        "runbook": resolved.runbook,
         "window": scale.window,
         "hold": scale.hold,
         "burn": burn,

@@ -17,6 +17,7 @@ from ccops.rules.values import BadValue, Kind, canonical, format_duration, parse
 
 FILE = "thresholds.yml"
 PREFIXES = ("ALERT_", "SLO_")
+RUNBOOK_KEY, RUNBOOK = "CCOPS_RUNBOOK_URL", "docs/runbooks.md"
 _NAME = re.compile(r"(?:ALERT|SLO)_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 _KEYS = frozenset({"type", "unit", "min", "max", "order", "defaults", "used_by", "help"})
 
@@ -74,6 +75,7 @@ class Resolved:
     values: Mapping[str, Decimal]
     origins: Mapping[str, str]
     unread: tuple[str, ...] = field(default=())  # set in the process environment, where nobody reads them
+    runbook: str = RUNBOOK
 
     def text(self, name: str) -> str:
         """Return the value of `name` as a rule shows it."""
@@ -127,7 +129,10 @@ def judge(
             faults.append(Fault("THRESHOLD_VALUE", name, given.origin, str(error)))
         origins[name] = given.origin
     unread = tuple(sorted(set(environ or {}) & set(thresholds)))
-    return Resolved(env, thresholds, values, origins, unread), tuple(faults)
+    runbook = env_values.get(RUNBOOK_KEY)
+    # Files must not differ by the shell that rendered them.
+    address = runbook.text if runbook and runbook.text and runbook.origin != "process" else RUNBOOK
+    return Resolved(env, thresholds, values, origins, unread, address), tuple(faults)
 
 
 def resolve(

@@ -16,7 +16,7 @@ TOOL_KEYS = frozenset(
     f"CCOPS_{name}"
     for name in (
         *("PROTECTED", "STACK", "CONTRACT", "KAFKA_PROVIDER", "ROOT_MODE", "LANG", "OUTPUT"),
-        *("BACKEND_WORKERS", "RULES_DIR"),
+        *("BACKEND_WORKERS", "RULES_DIR", "RUNBOOK_URL"),
         *("BACKEND_URL", "WORKER_URL", "DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP"),
         *(
             "CLICKHOUSE_URL",

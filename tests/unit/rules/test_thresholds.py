@@ -133,3 +133,11 @@ def test_no_objective_is_so_low_that_its_fast_burn_could_never_fire() -> None:
     for one in (objective for objective in objectives if objective.kind is Kind.PERCENT):
         assert one.min is not None
         assert Decimal("14.4") * (100 - one.min) / 100 < 1
+
+
+def test_the_address_of_the_runbooks_comes_from_the_file_only(thresholds: dict[str, Threshold]) -> None:
+    told = {"CCOPS_RUNBOOK_URL": Value("https://wiki.example/r", "env/prod.env:9")}
+    shell = {"CCOPS_RUNBOOK_URL": Value("https://wiki.example/r", "process")}
+
+    assert resolve(thresholds, "prod", told, {}).runbook == "https://wiki.example/r"
+    assert resolve(thresholds, "prod", shell, {}).runbook == "docs/runbooks.md"

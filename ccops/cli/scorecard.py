@@ -26,7 +26,8 @@ def scorecard(
 ) -> None:
     """Tie each item of the checklist to the evidence of a gate, and say which level holds.
 
-    ccops gate --stage nightly && ccops scorecard --target L2
+    ccops gate --stage nightly
+    ccops scorecard --target L2
     ccops scorecard --max-age 48h --badge docs/level.svg -o md
 
     Evidence that is missing, too old, failed, or whose inputs have changed since does not count.

@@ -69,6 +69,11 @@ def _texts(node: ast.expr) -> Iterator[str]:
     elif isinstance(node, ast.IfExp):
         yield from _texts(node.body)
         yield from _texts(node.orelse)
+    elif isinstance(node, ast.BoolOp):
+        for value in node.values:
+            yield from _texts(value)
+    elif isinstance(node, ast.Call) and _name(node.func) == "str" and node.args:
+        yield from _texts(node.args[0])
 
 
 def _raised() -> dict[str, set[str]]:
@@ -81,9 +86,12 @@ def _raised() -> dict[str, set[str]]:
             if isinstance(node, ast.Call) and _name(node.func) in takers:
                 given = [*node.args[:2], *(key.value for key in node.keywords if key.arg == "code")]
             elif isinstance(node, ast.Return) and node.value is not None and path.name != "codes.py":
+                # A judge returns a code, or a code with what else it knows: (code, severity, message).
+                given = node.value.elts[:1] if isinstance(node.value, ast.Tuple) else [node.value]
+            elif isinstance(node, ast.Assign) and any(_name(target) == "code" for target in node.targets):
                 given = [node.value]
             for text in (text for one in given for text in _texts(one)):
-                if CODE.fullmatch(text) and ("_" in text or not isinstance(node, ast.Return)):
+                if CODE.fullmatch(text) and ("_" in text or isinstance(node, ast.Call)):
                     found[text].add(str(path.relative_to(PACKAGE)))
     return found
 

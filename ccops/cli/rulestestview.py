@@ -16,7 +16,7 @@ from ccops.core.profile import find_project
 from ccops.core.reports.marks import MarkReport, of_issues
 from ccops.core.reports.writing import check_reports, write_reports
 from ccops.rules.project import Options, environments, rule_sets
-from ccops.rules.promtool import require_promtool
+from ccops.rules.promtool import INSTALL_LINE, find_promtool
 from ccops.rules.testing import Outcome, Tested, run_tests
 
 if TYPE_CHECKING:
@@ -45,7 +45,14 @@ def test_report(call: TestCall) -> Report:
     project = find_project(call.project)
     names = environments(project) if call.env == ALL else (call.env,)
     sets = rule_sets(project, names, Options(parse_sets(call.sets)))
-    tool = require_promtool()
+    tool = find_promtool()
+    if tool is None:
+        raise UsageError(
+            "PROMTOOL_MISSING",
+            "rule tests are run by promtool, which is not installed",
+            evidence="PATH has none that answers to --version; nothing was tested",
+            next_step=INSTALL_LINE,
+        )
     tested = run_tests(sets, tool, only=call.case)
     if not tested.outcomes and not tested.untested:
         raise UsageError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -50,7 +49,7 @@ def play(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> Backend:
 
 def profile(**values: str) -> Profile:
     known = {"CCOPS_STACK": "embedded", **values}
-    project = Project(ROOT, Path("nowhere"))
+    project = Project(ROOT, ROOT / ".ccops")
     return Profile("dev", project, {key: Value(text, "test") for key, text in known.items()})
 
 

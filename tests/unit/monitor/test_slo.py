@@ -131,7 +131,7 @@ def test_loss_rests_on_the_events_that_were_compared(ratio: float, checked: floa
 
 
 def _profile(**values: str) -> Profile:
-    project = Project(ROOT, Path("nowhere"))
+    project = Project(ROOT, ROOT / ".ccops")
     return Profile("dev", project, {key: Value(text, "test") for key, text in values.items()})
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -29,7 +28,7 @@ JOBS = ("cc-webapp-backend", "kafka-exporter")
 
 
 def profile(**values: str) -> Profile:
-    made = load_profile("dev", Project(ROOT, Path("nowhere")), {})
+    made = load_profile("dev", Project(ROOT, ROOT / ".ccops"), {})
     more = {"CCOPS_PROMETHEUS_URL": "http://prometheus", **values}
     return Profile("dev", made.project, {**made.values, **{k: Value(v, "test") for k, v in more.items()}})
 

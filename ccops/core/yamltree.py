@@ -159,7 +159,12 @@ class _Composer:
         if name in holder.values:  # type: ignore[union-attr]
             first = holder.keys[name].line  # type: ignore[union-attr]
             self.flaws.append(
-                Flaw("key_twice", f"{name:.80} is given twice, first on line {first}", key.line, key.column)
+                Flaw(
+                    "key_twice",
+                    f"{name:.80} stands here a second time, first on line {first}",
+                    key.line,
+                    key.column,
+                )
             )
             return
         holder.keys[name] = key  # type: ignore[union-attr]

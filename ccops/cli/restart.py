@@ -28,7 +28,7 @@ def restart(
 
     ccops restart backend
     ccops restart backend-2
-    ccops restart backend --set ACCESS_TTL_S=2 --set LOG_LEVEL=debug
+    ccops restart backend --set ACCESS_TTL_S=2 --set LOG_LEVEL=DEBUG
 
     Exit codes: 0 ready again, 2 usage, 3 refused, 4 it is not ready or the stack is down.
     """

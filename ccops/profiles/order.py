@@ -9,12 +9,10 @@ from itertools import pairwise
 from ccops.core.output import Issue
 from ccops.core.profile import Value
 from ccops.profiles.envfile import EnvFile
-from ccops.rules.thresholds import Threshold
+from ccops.rules.thresholds import Order, Threshold
 from ccops.rules.values import BadValue
 
 STAGES = ("dev", "staging", "prod")
-# The names that thresholds.yml has for it, as decided and as written.
-_UP, _DOWN = frozenset({"up", "rising"}), frozenset({"down", "falling"})
 
 
 def order_findings(thresholds: Mapping[str, Threshold], files: Sequence[EnvFile]) -> Iterator[Issue]:
@@ -36,8 +34,8 @@ def order_findings(thresholds: Mapping[str, Threshold], files: Sequence[EnvFile]
 
 
 def _goes_wrong(threshold: Threshold, low: Decimal, high: Decimal) -> bool:
-    order = threshold.order.value
-    return (order in _UP and high < low) or (order in _DOWN and high > low)
+    order = threshold.order
+    return (order is Order.UP and high < low) or (order is Order.DOWN and high > low)
 
 
 def _value(threshold: Threshold, file: EnvFile) -> tuple[Decimal, str] | None:

@@ -25,9 +25,9 @@ _KEYS = frozenset({"type", "unit", "min", "max", "order", "defaults", "used_by",
 class Order(StrEnum):
     """How a threshold may move from dev over staging to prod."""
 
-    RISING = "rising"  # more traffic, more of everything
-    FALLING = "falling"  # the nearer to players, the stricter
-    ANY = "any"
+    UP = "up"  # more traffic, more of everything
+    DOWN = "down"  # the nearer to players, the stricter
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

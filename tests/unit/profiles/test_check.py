@@ -175,9 +175,9 @@ def test_no_finding_repeats_a_secret(files) -> None:
     [
         ("dev", "ALERT_PENDING_SPIKE_THRESHOLD=26", "ENV_ORDER"),  # staging stays at 25
         ("prod", "ALERT_PENDING_SPIKE_THRESHOLD=24", "ENV_ORDER"),
-        ("staging", "ALERT_API_READ_P95_MS=501", "ENV_ORDER"),  # falling: dev has 500
+        ("staging", "ALERT_API_READ_P95_MS=501", "ENV_ORDER"),  # down: dev has 500
         ("dev", "ALERT_PENDING_SPIKE_THRESHOLD=25", ""),
-        ("staging", "ALERT_PURCHASE_SUCCESS_MIN_PERCENT=60", ""),  # any order
+        ("staging", "ALERT_PURCHASE_SUCCESS_MIN_PERCENT=60", ""),  # no order
     ],
 )
 def test_thresholds_keep_their_order_over_the_environments(files, env: str, line: str, code: str) -> None:

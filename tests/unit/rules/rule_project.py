@@ -10,7 +10,7 @@ ALERT_A:
   unit: things
   min: 0
   max: 1000
-  order: rising
+  order: up
   defaults: {dev: 20, prod: 30}
   used_by: [Busy]
   help: A thing.

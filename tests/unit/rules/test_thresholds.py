@@ -18,7 +18,7 @@ ALERT_A:
   unit: things
   min: 1
   max: 50
-  order: rising
+  order: up
   defaults: {dev: 20, prod: 30}
   used_by: [A]
   help: A thing.
@@ -80,7 +80,7 @@ def test_every_fault_is_told_at_once(thresholds: dict[str, Threshold]) -> None:
     ("old", "new", "said"),
     [
         ("type: int", "type: integer", "'integer' is not a valid Kind"),
-        ("order: rising", "order: up", "'up' is not a valid Order"),
+        ("order: up", "order: rising", "'rising' is not a valid Order"),
         ("dev: 20", "dev: 0", "default of dev: 0 is below"),
         ("dev: 20", "dev: 020", "octal"),
         ("min: 1", "min: 1_0", "separators"),
@@ -108,9 +108,9 @@ def test_a_bad_declaration_is_refused(tmp_path: Path, old: str, new: str, said: 
 def test_shipped_defaults_follow_their_order() -> None:
     for threshold in load_thresholds(SHIPPED).values():
         values = [threshold.parse(threshold.defaults[env]) for env in ("dev", "staging", "prod")]
-        if threshold.order is Order.RISING:
+        if threshold.order is Order.UP:
             assert values == sorted(values), threshold.name
-        if threshold.order is Order.FALLING:
+        if threshold.order is Order.DOWN:
             assert values == sorted(values, reverse=True), threshold.name
 
 

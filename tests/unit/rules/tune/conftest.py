@@ -14,7 +14,7 @@ ALERT_SPIKE:
   unit: payments
   min: 1
   max: 1000
-  order: rising
+  order: up
   defaults: {dev: 20, staging: 25, prod: 30}
   used_by: [Spike]
   help: Pending payments.
@@ -23,7 +23,7 @@ ALERT_VOLUME:
   unit: payments
   min: 1
   max: 1000
-  order: any
+  order: none
   defaults: {dev: 20, staging: 25, prod: 30}
   used_by: [Success]
   help: Payments that make a share worth looking at.
@@ -32,14 +32,14 @@ ALERT_SUCCESS:
   unit: percent
   min: 50
   max: 99.9
-  order: any
+  order: none
   defaults: {dev: 98, staging: 99, prod: 98}
   used_by: [Success]
   help: Payments that succeed.
 SLO_OBJECTIVE:
   type: percent
   unit: percent
-  order: rising
+  order: up
   defaults: {dev: 95, staging: 99, prod: 99.5}
   used_by: [Burn]
   help: Requests that succeed.

@@ -8,9 +8,10 @@ import re
 from ccops.core.yamltree import Scalar
 from ccops.rules.check.conditions import constant, shown, unconditional
 from ccops.rules.check.model import Rule
+from ccops.rules.check.re2 import fault_of
 from ccops.rules.check.source import Notes
 from ccops.rules.check.targets import FUNCTIONS, Target, oddities
-from ccops.rules.promql import Expr, PromqlError, functions, parse, result_type
+from ccops.rules.promql import Expr, PromqlError, functions, parse, result_type, selectors
 from ccops.rules.promql_tree import Binary, Node, Number, Text, walk
 
 _ENDLESS = re.compile(r"(?i)\bnan\b|[-+]?\binf\b|\b[0-9][0-9.]*e\+?[0-9]{3,}|\b[0-9]{300,}")
@@ -29,6 +30,7 @@ def judge_expression(rule: Rule, notes: Notes, target: Target) -> None:
         )
         return
     rule.expr = expr
+    _patterns(expr, text, rule, notes)
     _versions(expr, text, rule, notes, target)
     kind = result_type(expr)
     if kind in {"string", "matrix"}:
@@ -39,6 +41,14 @@ def judge_expression(rule: Rule, notes: Notes, target: Target) -> None:
     _numbers(expr, text, rule, notes)
     if rule.alert:
         _condition(expr.root, text, rule, notes)
+
+
+def _patterns(expr: Expr, text: Scalar, rule: Rule, notes: Notes) -> None:
+    for selector in selectors(expr):
+        for one in selector.matchers:
+            if one.op in {"=~", "!~"} and (fault := fault_of(one.value)):
+                said = f"{one.label}{one.op}{one.value!r:.80}: {fault}"
+                notes.add("RULE_EXPR", said, text, rule=rule.name.text, needle=one.value)
 
 
 def _one_line(text: Scalar) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from ccops.rules.catalogue import Catalogue, Values
 from ccops.rules.check.bounds import Bounds, bounds_of
 from ccops.rules.check.model import Rule
+from ccops.rules.check.re2 import matches
 from ccops.rules.promql_labels import labels_of
 from ccops.rules.promql_tree import Matcher, Selector
 
@@ -74,8 +74,5 @@ def _fits(rule: Rule, matcher: Matcher) -> bool:
         return True
     if matcher.op in {"=", "!="}:
         return (value.text == matcher.value) is (matcher.op == "=")
-    try:
-        fits = re.fullmatch(matcher.value, value.text) is not None
-    except (re.error, OverflowError, RecursionError):
-        return True
-    return fits is (matcher.op == "=~")
+    fits = matches(matcher.value, value.text)
+    return fits is None or fits is (matcher.op == "=~")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from ccops.core.yamltree import Scalar
 from ccops.rules.catalogue import Catalogue, Metric
 from ccops.rules.check.model import Rule
+from ccops.rules.check.re2 import matches
 from ccops.rules.check.reach import is_counting
 from ccops.rules.check.source import Notes
 from ccops.rules.promql_labels import labels_of
@@ -225,8 +225,4 @@ def _possible(op: str, wanted: str, values: frozenset[str]) -> bool:
     """Return whether a matcher chooses, or leaves out, any of the values."""
     if op in {"=", "!="}:
         return wanted in values
-    try:
-        pattern = re.compile(wanted, re.DOTALL)
-    except (re.error, OverflowError, RecursionError):
-        return True  # a pattern of RE2 that Python reads otherwise
-    return any(pattern.fullmatch(one) for one in values)
+    return any(matches(wanted, one) is not False for one in values)

@@ -19,6 +19,8 @@ from ccops.rules.project import rule_sets
 from ccops.rules.promtool import Promtool, find_promtool
 from tests.rules_probes import HARMLESS, PROBES, of_probe, rendered, settings
 from tests.rules_probes import TEMPLATE as PROBE
+from tests.unit.rules.check.test_patterns import BAD as BAD_ONES
+from tests.unit.rules.check.test_patterns import GOOD_ONES
 from tests.unit.rules.check.test_templates import BAD, GOOD
 
 MUTATIONS = 250
@@ -91,6 +93,15 @@ def test_layer_a_refuses_every_template_that_promtool_refuses(promtool: Promtool
     files = [rendered(text.split("#>\n")[1], {}).text for text in texts]
     verdicts = refused(promtool, tmp_path, files)
     assert verdicts == [False] * len(GOOD) + [True] * len(BAD)
+    assert gaps(files, verdicts) == []
+
+
+def test_layer_a_refuses_every_pattern_that_promtool_refuses(promtool: Promtool, tmp_path: Path) -> None:
+    patterns = [*GOOD_ONES, *BAD_ONES]
+    exprs = [json.dumps(f"up{{job=~{json.dumps(one)}}}") for one in patterns]
+    files = [f"groups: [{{name: g, rules: [{{record: 'a:b', expr: {expr}}}]}}]" for expr in exprs]
+    verdicts = refused(promtool, tmp_path, files)
+    assert verdicts == [False] * len(GOOD_ONES) + [True] * len(BAD_ONES)
     assert gaps(files, verdicts) == []
 
 

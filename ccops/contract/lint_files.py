@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
+from ccops.core.allowing import Allowed, read_allowed
 from ccops.core.errors import UsageError
 
 SUFFIXES = frozenset(
@@ -20,12 +19,6 @@ SUFFIXES = frozenset(
 )  # fmt: skip
 _SKIPPED = frozenset({"node_modules", "__pycache__", "dist", "build", "venv", "site-packages"})
 _MAX_BYTES = 2 << 20
-_ALLOW = re.compile(
-    r"ccops:\s*allow=(?P<code>[A-Z][A-Z0-9_]*)"
-    r"(?:\s+until=(?P<until>\S+))?"
-    r"(?:\s+reason=(?P<reason>.*?))?\s*(?:-->|\*/)?\s*$"
-)
-_COMMENT_ONLY = re.compile(r"^\s*(#|//|/\*|<!--|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +45,6 @@ def lines_of(text: str) -> list[str]:
     return io.StringIO(text, newline="").readlines()
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """A comment that lets one finding stand: on its own line, or on the line above alone."""
-
-    code: str
-    line: int  # of the comment
-    covers: int  # the line it speaks of
-    reason: str
-    until: str
-
-    def holds(self, today: date) -> bool:
-        """Return whether it has a reason and is not over. A date that is none is over."""
-        if not self.reason.strip():
-            return False
-        if not self.until:
-            return True
-        try:
-            return date.fromisoformat(self.until) >= today
-        except ValueError:
-            return False
-
-
 def sources(paths: Sequence[Path], root: Path, exclude: Sequence[str]) -> Iterator[Source]:
     """Yield the readable text files of `paths`, each once. Raises UsageError for a path that is not there."""
     seen: set[Path] = set()
@@ -95,13 +66,7 @@ def sources(paths: Sequence[Path], root: Path, exclude: Sequence[str]) -> Iterat
 
 def allowed(source: Source) -> list[Allowed]:
     """Return the comments of `source` that allow something."""
-    found = []
-    for number, line in enumerate(source.lines, 1):
-        if "ccops:" in line and (comment := _ALLOW.search(line)):
-            covers = number + 1 if _COMMENT_ONLY.match(line) else number
-            reason = (comment["reason"] or "").strip().strip("\"'")
-            found.append(Allowed(comment["code"], number, covers, reason, comment["until"] or ""))
-    return found
+    return read_allowed(source.lines)
 
 
 def _source(file: Path, name: str, *, outside: bool) -> Source:

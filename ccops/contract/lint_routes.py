@@ -7,14 +7,15 @@ import fnmatch
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from ccops.contract.lint_files import Allowed, Source, allowed, sources
+from ccops.contract.lint_files import Source, allowed, sources
 from ccops.contract.lint_python import Declared, declared, settings_read, shim_imports
 from ccops.contract.lint_rules import Rules
 from ccops.contract.lint_tree import clashes
+from ccops.core.allowing import Allowed, judged
 from ccops.core.reports.marks import Mark, Severity
 
 CODES = {
@@ -84,10 +85,10 @@ def lint(paths: Sequence[Path], rules: Rules, *, root: Path, today: date) -> Lin
         for one in clashes(routes)
     ]
     comments = {source.name: allowed(source) for source in read}
-    judged = list(_judged(marks, comments, today))
-    accepted = {(mark.file, mark.line) for mark in judged if mark.accepted and mark.code.endswith("STRING")}
+    every = list(judged(marks, comments, today, _invalid, _unused))
+    accepted = {(mark.file, mark.line) for mark in every if mark.accepted and mark.code.endswith("STRING")}
     left = tuple(fix for fix in fixes if (fix.name, fix.line) not in accepted)
-    ordered = sorted(judged, key=lambda mark: (mark.file, mark.line, mark.column, mark.code))
+    ordered = sorted(every, key=lambda mark: (mark.file, mark.line, mark.column, mark.code))
     return Linted(tuple(ordered), left, len(read))
 
 
@@ -146,25 +147,14 @@ def _python(source: Source, rules: Rules, routes: dict[str, Declared]) -> Iterat
         yield _mark("LINT_SHIM_IMPORT", said, source, spot.line, spot.column, hint)
 
 
-def _judged(marks: Sequence[Mark], comments: dict[str, list[Allowed]], today: date) -> Iterator[Mark]:
-    used: set[tuple[str, int]] = set()
-    for mark in marks:
-        fits = [
-            one for one in comments.get(mark.file, ()) if (one.code, one.covers) == (mark.code, mark.line)
-        ]
-        used |= {(mark.file, one.line) for one in fits}
-        good = next((one for one in fits if one.holds(today)), None)
-        yield replace(mark, accepted=good.reason) if good else mark
-        if fits and not good:
-            why = "its date is over" if fits[0].reason else "it gives no reason"
-            yield _comment_mark(
-                "LINT_ALLOW_INVALID", mark.file, fits[0], f"this comment allows nothing: {why}"
-            )
-    for name, found in comments.items():
-        for one in found:
-            if (name, one.line) not in used and one.code.startswith("LINT_"):
-                said = f"{one.code} is allowed here and not found any more"
-                yield _comment_mark("LINT_ALLOW_UNUSED", name, one, said)
+def _invalid(name: str, one: Allowed, why: str) -> Mark:
+    return _comment_mark("LINT_ALLOW_INVALID", name, one, why)
+
+
+def _unused(name: str, one: Allowed) -> Mark | None:
+    if not one.code.startswith("LINT_"):
+        return None
+    return _comment_mark("LINT_ALLOW_UNUSED", name, one, f"{one.code} is allowed here and not found any more")
 
 
 def _comment_mark(code: str, name: str, one: Allowed, message: str) -> Mark:

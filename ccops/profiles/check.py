@@ -81,7 +81,7 @@ def _values(file: EnvFile, known: Known) -> Iterator[Issue]:
     for key, value in file.values.items():
         schema = known.schema(key)
         if schema is None:
-            if not key.startswith(PREFIXES):
+            if not key.upper().startswith(PREFIXES):  # else judged with the thresholds
                 near = known.nearest(key)
                 said = f"did you mean {near}?" if near else "neither ccops nor the backend reads it"
                 yield Issue("ENV_KEY_UNKNOWN", f"{key}: {said}", where=value.origin)

@@ -47,8 +47,9 @@ def parse_env(env: str, label: str, text: str) -> EnvFile:
     """Return the values and findings of the text of an env file."""
     values: dict[str, Value] = {}
     issues: list[Issue] = []
-    for number, raw in enumerate(text.splitlines(), 1):
-        line, where = raw.strip(), f"{label}:{number}"
+    # As commands read it: only LF ends a line and only blanks are cut, so that nothing is fine here alone.
+    for number, raw in enumerate(text.split("\n"), 1):
+        line, where = raw.strip(" \t\r"), f"{label}:{number}"
         if not line or line.startswith("#"):
             continue
         match = _LINE.match(line)
@@ -56,7 +57,7 @@ def parse_env(env: str, label: str, text: str) -> EnvFile:
             key = re.split(r"[=:\s]", line, maxsplit=1)[0][:_SHOWN]
             issues.append(Issue("ENV_LINE_INVALID", f"{key!r} begins no KEY=VALUE", where=where))
             continue
-        key, value = match["key"], match["value"].strip()
+        key, value = match["key"], match["value"].strip(" \t")
         if key in values:
             first = values[key].origin
             issues.append(

@@ -113,7 +113,7 @@ def judge(
     faults += [
         _unknown(key, thresholds, value.origin)
         for key, value in env_values.items()
-        if key.startswith(PREFIXES) and key not in thresholds
+        if key.upper().startswith(PREFIXES) and key not in thresholds
     ]
     values: dict[str, Decimal] = {}
     origins: dict[str, str] = {}
@@ -167,7 +167,7 @@ def _given(
 
 
 def _unknown(key: str, known: Mapping[str, Threshold], origin: str) -> Fault:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key.upper(), known, n=1, cutoff=0.5)
     why = "there is no such threshold" + (f"; did you mean {near[0]}?" if near else "")
     return Fault("THRESHOLD_UNKNOWN", key, origin, why)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccops.core.errors import UsageError
+from ccops.core.errors import Refused, UsageError
 
 STAMP = "# Rendered for "
 
@@ -22,6 +22,7 @@ class Changes:
     changed: tuple[str, ...]
     stale: tuple[str, ...]
     same: tuple[str, ...]
+    foreign: tuple[str, ...] = ()  # of `changed`: what somebody else made under a name of ours
 
     @property
     def none(self) -> bool:
@@ -35,22 +36,33 @@ def compare(folder: Path, texts: Mapping[str, str]) -> Changes:
     same: list[str] = []
     for name, text in sorted(texts.items()):
         found = _bytes(folder / name)
-        (created if found is None else same if found == text.encode() else changed).append(name)
-    stale = [
-        path.name
-        for path in sorted(folder.glob("*.yml"))
-        if path.name not in texts and (_bytes(path) or b"").startswith(STAMP.encode())
-    ]
-    return Changes(folder, tuple(created), tuple(changed), tuple(stale), tuple(same))
+        there = os.path.lexists(folder / name)
+        (same if found == text.encode() else changed if there else created).append(name)
+    stale = [path.name for path in sorted(folder.glob("*.yml")) if path.name not in texts and _stamped(path)]
+    foreign = [name for name in changed if not _is_ours(folder / name)]
+    return Changes(folder, tuple(created), tuple(changed), tuple(stale), tuple(same), tuple(foreign))
+
+
+def check_ours(plan: Changes) -> None:
+    """Raise Refused when writing would replace a file that no rendering made, or a link."""
+    if plan.foreign:
+        raise Refused(
+            "RULES_FOREIGN_FILE",
+            f"{len(plan.foreign)} file(s) in {plan.folder} are not of ccops and stand where its own would go",
+            evidence=", ".join(plan.foreign),
+            next_step="move them away, or name another folder",
+        )
 
 
 def write_all(folders: Mapping[Path, Mapping[str, str]]) -> tuple[Changes, ...]:
     """Write the files of every folder and remove the stale ones; return what was done.
 
     All new text is on disk before the first file is replaced, so that a full disk changes nothing. Raises
-    UsageError when a folder can't be written.
+    UsageError when a folder can't be written, Refused when a file there is somebody else's.
     """
     plans = [compare(folder, texts) for folder, texts in folders.items()]
+    for plan in plans:
+        check_ours(plan)
     ready: list[tuple[Path, Path]] = []
     try:
         for plan in plans:
@@ -88,9 +100,18 @@ def _beside(target: Path, text: str) -> Path:
     return fresh
 
 
+def _is_ours(path: Path) -> bool:
+    """Return whether `path` is a plain file with our stamp; an empty one is what a crash leaves of it."""
+    return not path.is_symlink() and (_stamped(path) or _bytes(path) == b"")
+
+
+def _stamped(path: Path) -> bool:
+    return (_bytes(path) or b"").startswith(STAMP.encode())
+
+
 def _bytes(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path.is_file() else None  # reading a pipe would never end
     except OSError:
         return None
 

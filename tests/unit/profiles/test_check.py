@@ -55,6 +55,8 @@ def test_what_is_required_is_missed(files, key: str) -> None:
         ("ALERT_PENDING_SPIKE_TRESHOLD=20", "THRESHOLD_UNKNOWN"),
         ("ALERT_PENDING_SPIKE_THRESHOLD=0", "THRESHOLD_VALUE"),
         ("ALERT_PENDING_SPIKE_THRESHOLD=1e400", "THRESHOLD_VALUE"),
+        ("ALERT_PENDING_SPIKE_THRESHOLD=20\u00a0", "THRESHOLD_VALUE"),  # a no-break space
+        ("alert_pending_spike_threshold=20", "THRESHOLD_UNKNOWN"),
         ("APP_ENV=dev", "ENV_KEY_TWICE"),
         ("PROTECTED=1", "ENV_PROTECTION_MISMATCH"),
         ("not a line", "ENV_LINE_INVALID"),
@@ -198,6 +200,11 @@ def test_an_unknown_environment_names_the_nearest(files) -> None:
     with pytest.raises(UsageError) as caught:
         files.issues("pord")
     assert caught.value.next_step == "--env prod"
+
+
+def test_only_lf_ends_a_line_as_for_the_loader() -> None:
+    found = parse_env("dev", "env/dev.env", "A=1\x0cB=2\u2028C=3\n")
+    assert {key: value.text for key, value in found.values.items()} == {"A": "1\x0cB=2\u2028C=3"}
 
 
 def test_lines_are_read_as_the_loader_reads_them() -> None:

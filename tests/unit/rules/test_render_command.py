@@ -1,6 +1,8 @@
 """`ccops rules render`: what it writes, what it compares, and what it says."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,39 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="can't be written"):
         write_all({tmp_path / "out": {"a.yml": "x"}})
+
+
+def _hand_written(path: Path) -> None:
+    path.write_text("groups: [] # mine\n")
+
+
+def _linked(path: Path) -> None:
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.write_text(STAMPED)
+    path.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize("make", [_hand_written, _linked, Path.mkdir, os.mkfifo])
+def test_a_file_of_somebody_else_under_our_name_is_refused_and_stays(
+    tmp_path: Path, make: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    project_in(tmp_path / "p")
+    out = tmp_path / "out"
+    out.mkdir()
+    make(out / "things.yml")
+    before = (out / "things.yml").lstat()
+
+    assert run(tmp_path, "--env", "prod", "--out", str(out)) == 3
+    assert "RULES_FOREIGN_FILE" in capsys.readouterr().err
+    assert (out / "things.yml").lstat() == before
+
+
+def test_what_a_crash_left_empty_is_written_again(tmp_path: Path) -> None:
+    project_in(tmp_path / "p")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "things.yml").write_bytes(b"")
+
+    assert run(tmp_path, "--env", "prod", "--out", str(tmp_path / "out")) == 0
 
 
 def test_comparing_sees_only_what_is_ours(tmp_path: Path) -> None:

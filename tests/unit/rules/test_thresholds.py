@@ -61,6 +61,13 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(thresholds: dict[str, T
     assert "did you mean ALERT_A?" in faults[1].why
 
 
+def test_a_key_in_small_letters_is_not_passed_over(thresholds: dict[str, Threshold]) -> None:
+    _, faults = judge(thresholds, "prod", given(alert_a="5"), {})
+
+    assert [(fault.code, fault.key) for fault in faults] == [("THRESHOLD_UNKNOWN", "alert_a")]
+    assert "did you mean ALERT_A?" in faults[0].why
+
+
 def test_a_threshold_without_value_and_default_is_missing(thresholds: dict[str, Threshold]) -> None:
     _, faults = judge(thresholds, "staging", given(ALERT_A="5"), {})
 

@@ -1,0 +1,276 @@
+"""What SQL statements do, as far as a linter has to know. Words decide; nothing is parsed to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from ccops.migrations.lint.action import UNKNOWN, Action, Does
+from ccops.migrations.lint.sql import Kind, Statement, Token, split
+
+_WEAK = frozenset({"VALIDATE", "ATTACH", "ENABLE", "DISABLE", "CLUSTER", "OWNER"})
+_FILLED = frozenset({"DEFAULT", "GENERATED", "SERIAL", "BIGSERIAL", "SMALLSERIAL"})
+_CONSTRAINT = frozenset({"CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN", "EXCLUDE"})
+_TABLES = frozenset({"TABLE", "FOREIGN"})
+# Functions are code that something may still call; the others hold data, or views that somebody reads.
+_OBJECTS = frozenset(
+    {
+        "VIEW", "MATERIALIZED", "TYPE", "DOMAIN", "SCHEMA", "SEQUENCE", "FUNCTION", "PROCEDURE", "AGGREGATE",
+        "DATABASE", "OWNED", "EXTENSION",
+    }
+)  # fmt: skip
+_MODIFIERS = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "RECURSIVE"})
+_BODY = frozenset({"BEGIN", "THEN", "ELSE", "LOOP"})
+_SHORT = 100
+
+
+def actions_of(sql: str) -> list[tuple[int, Action]]:
+    """Return what `sql` does: the line of each statement, from 0, and an action of it."""
+    found: list[tuple[int, Action]] = []
+    for statement in split(sql):
+        short = shortened(" ".join(_shown(token) for token in statement.tokens[:40]))
+        found += [(statement.line, replace(one, sql=one.sql or short)) for one in _judged(statement)]
+    return found
+
+
+def shortened(text: str) -> str:
+    """Return `text` on one line that is not long."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _SHORT else f"{flat[: _SHORT - 3]}..."
+
+
+def _shown(token: Token) -> str:
+    return f"'{token.text}'" if token.kind is Kind.TEXT else token.text
+
+
+def _judged(statement: Statement) -> Iterator[Action]:
+    words = statement.words
+    judge: Callable[[Sequence[Token]], Iterator[Action]] | None = _JUDGES.get(words[0])
+    if judge is not None:
+        yield from judge(statement.tokens)
+
+
+def _alter(tokens: Sequence[Token]) -> Iterator[Action]:
+    words = _words(tokens)
+    if words[1:2] == ["TYPE"]:
+        if "DROP" in words and "ATTRIBUTE" in words:
+            yield Action(Does.DROP_OBJECT, name=_name(tokens, 2)[0])
+        return
+    if words[1:3] == ["FOREIGN", "TABLE"]:
+        tokens, words = tokens[1:], words[1:]
+    if words[1:2] != ["TABLE"]:
+        if words[1:2] and words[1] in {"VIEW", "SCHEMA", "MATERIALIZED"} and "RENAME" in words:
+            yield Action(Does.RENAME, name=_name(tokens, 2 + (words[1] == "MATERIALIZED"))[0])
+        return
+    table, at = _name(tokens, _skip(words, 2, {"IF", "EXISTS", "ONLY"}))
+    at += at < len(tokens) and tokens[at].text == "*"
+    for part in _parts(tokens[at:]):
+        yield _altered(table, part)
+
+
+def _altered(table: str, part: Sequence[Token]) -> Action:
+    words = _words(part)
+    first = words[0] if words else ""
+    at = 1 + (words[1:2] == ["COLUMN"])
+    if first == "ADD":
+        return _added(table, part, words, at)
+    if first == "DROP":
+        at = _skip(words, at, {"IF", "EXISTS"})
+        if words[1:2] == ["CONSTRAINT"]:
+            return Action(Does.LOCK, table)
+        return Action(Does.DROP_COLUMN, table, _name(part, at)[0])
+    if first == "ALTER":
+        column, after = _name(part, at)
+        if "TYPE" in words[after : after + 3]:
+            return Action(Does.RETYPE, table, column)
+        if words[after : after + 3] == ["SET", "NOT", "NULL"]:
+            return Action(Does.NOT_NULL, table, column)
+        # Statistics and storage parameters of a column lock out no reader.
+        weak = {"STATISTICS", "(", "STORAGE"} & {*words[after:], *(token.text for token in part[after:])}
+        return Action(Does.TOUCH if weak else Does.LOCK, table)
+    if first == "RENAME":
+        if words[1:2] == ["CONSTRAINT"]:
+            return Action(Does.LOCK, table)
+        return Action(Does.RENAME, table, "" if words[1:2] == ["TO"] else _name(part, at)[0])
+    if words[:2] == ["SET", "SCHEMA"]:
+        return Action(Does.RENAME, table)
+    if first == "DETACH":
+        concurrent = "CONCURRENTLY" in words
+        return Action(Does.CONCURRENT if concurrent else Does.LOCK, table)
+    # SET (fillfactor = 70) locks out no reader; SET LOGGED, SET TABLESPACE rewrite.
+    stored = first in {"SET", "RESET"} and len(part) > 1 and part[1].text == "("
+    return Action(Does.TOUCH if stored or first in _WEAK else Does.LOCK, table)
+
+
+def _added(table: str, part: Sequence[Token], words: list[str], at: int) -> Action:
+    if words[1:2] and words[1] in _CONSTRAINT:
+        return Action(Does.TOUCH if "FOREIGN" in words else Does.LOCK, table)
+    at = _skip(words, at, {"IF", "NOT", "EXISTS"})
+    column, after = _name(part, at)
+    rest = words[after:]
+    required = any(pair == ("NOT", "NULL") for pair in pairwise(rest)) or "PRIMARY" in rest
+    needs = required and not _FILLED & set(rest)
+    return Action(Does.ADD_REQUIRED if needs else Does.LOCK, table, column)
+
+
+def _drop(tokens: Sequence[Token]) -> Iterator[Action]:
+    words = _words(tokens)
+    sort = words[1] if len(words) > 1 else ""
+    if sort == "INDEX":
+        concurrent = "CONCURRENTLY" in words
+        at = _skip(words, 2, {"CONCURRENTLY", "IF", "EXISTS"})
+        yield Action(Does.CONCURRENT if concurrent else Does.LOCK, name=_name(tokens, at)[0])
+    elif sort in {"TRIGGER", "RULE", "POLICY"} and "ON" in words:
+        yield Action(Does.LOCK, _name(tokens, words.index("ON") + 1)[0])
+    elif sort in _TABLES or sort in _OBJECTS:
+        at = 3 if sort in {"FOREIGN", "MATERIALIZED"} else 2
+        for part in _parts(tokens[_skip(words, at, {"IF", "EXISTS", "BY"}) :]):
+            name = _name(part, 0)[0]
+            table = sort in _TABLES
+            yield Action(Does.DROP_TABLE, name) if table else Action(Does.DROP_OBJECT, name=name)
+
+
+def _create(tokens: Sequence[Token]) -> Iterator[Action]:
+    words = _words(tokens)
+    at = _skip(words, 1, _MODIFIERS)
+    sort = words[at] if at < len(words) else ""
+    if sort in _TABLES:
+        at = _skip(words, at + 1, {"TABLE", "IF", "NOT", "EXISTS"})
+        yield Action(Does.CREATE_TABLE, _name(tokens, at)[0])
+    elif sort in {"UNIQUE", "INDEX"}:
+        if "CONCURRENTLY" in words:
+            skips = "EXISTS" in words[: words.index("ON") if "ON" in words else None]
+            table = _name(tokens, words.index("ON") + 1)[0] if "ON" in words else UNKNOWN
+            yield Action(Does.CONCURRENT, table)
+            if skips:
+                yield Action(Does.SKIPS_INVALID, table)
+    elif sort in _OBJECTS:
+        at = _skip(words, at + 1, {"VIEW", "IF", "NOT", "EXISTS"})
+        yield Action(Does.CREATE_OBJECT, name=_name(tokens, at)[0])
+
+
+def _truncate(tokens: Sequence[Token]) -> Iterator[Action]:
+    words = _words(tokens)
+    for part in _parts(tokens[_skip(words, 1, {"TABLE", "ONLY"}) :]):
+        yield Action(Does.TRUNCATE, _name(part, 0)[0])
+
+
+def _write(tokens: Sequence[Token]) -> Iterator[Action]:
+    words = _words(tokens)
+    at = _skip(words, 1, {"FROM", "ONLY"})
+    if not _bounded(tokens):
+        yield Action(Does.WRITE_ALL, _name(tokens, at)[0])
+
+
+def _with(tokens: Sequence[Token]) -> Iterator[Action]:
+    """Judge the writes of a WITH: those in its parentheses, and the one that comes last."""
+    depth, opened = 0, []
+    for at, token in enumerate(tokens):
+        if token.kind is Kind.SIGN and token.text in "()":
+            depth += 1 if token.text == "(" else -1
+            if token.text == "(":
+                opened.append(at)
+            elif opened:
+                inner = tokens[opened.pop() + 1 : at]
+                if inner and inner[0].word in {"UPDATE", "DELETE"}:
+                    yield from _write(inner)
+        elif depth == 0 and token.word in {"UPDATE", "DELETE"} and at and tokens[at - 1].text == ")":
+            yield from _write(tokens[at:])
+
+
+def _bounded(tokens: Sequence[Token]) -> bool:
+    """Return whether a WHERE of its own holds it, one that says more than `true`."""
+    depth = 0
+    for at, token in enumerate(tokens):
+        if token.kind is Kind.SIGN and token.text in "()":
+            depth += 1 if token.text == "(" else -1
+        elif depth == 0 and token.word == "WHERE":
+            said = [one.text.upper() for one in tokens[at + 1 :]]
+            said = said[: said.index("RETURNING")] if "RETURNING" in said else said
+            return said not in (["TRUE"], ["1", "=", "1"])
+    return False
+
+
+def _set(tokens: Sequence[Token]) -> Iterator[Action]:
+    if "LOCK_TIMEOUT" in _words(tokens):
+        yield Action(Does.TIMEOUT)
+
+
+def _select(tokens: Sequence[Token]) -> Iterator[Action]:
+    if "SET_CONFIG" in _words(tokens) and any(token.text == "lock_timeout" for token in tokens):
+        yield Action(Does.TIMEOUT)
+
+
+def _do(tokens: Sequence[Token]) -> Iterator[Action]:
+    """Judge the statements of an anonymous block; what it puts together itself can't be known."""
+    body = next((token.text for token in tokens if token.kind is Kind.TEXT), "")
+    for statement in split(body):
+        words = statement.words
+        start = max((at + 1 for at, word in enumerate(words) if word in _BODY), default=0)
+        inner = statement.tokens[start:]
+        if inner and inner[0].word == "EXECUTE":
+            yield Action(Does.COMPUTED, sql=shortened(" ".join(map(_shown, inner))))
+        elif inner:
+            yield from _judged(Statement(inner))
+
+
+def _reindex(tokens: Sequence[Token]) -> Iterator[Action]:
+    if "CONCURRENTLY" in _words(tokens):
+        yield Action(Does.CONCURRENT)
+
+
+def _rewriting(tokens: Sequence[Token]) -> Iterator[Action]:
+    """CLUSTER, and VACUUM with FULL."""
+    words = _words(tokens)
+    if words[0] == "CLUSTER" or "FULL" in words:
+        yield Action(Does.LOCK, _name(tokens, len(tokens) - 1)[0])
+
+
+_JUDGES: dict[str, Callable[[Sequence[Token]], Iterator[Action]]] = {
+    "ALTER": _alter, "DROP": _drop, "CREATE": _create, "TRUNCATE": _truncate, "UPDATE": _write,
+    "DELETE": _write, "WITH": _with, "SET": _set, "SELECT": _select, "DO": _do, "REINDEX": _reindex,
+    "CLUSTER": _rewriting, "VACUUM": _rewriting,
+}  # fmt: skip
+
+
+def _words(tokens: Sequence[Token]) -> list[str]:
+    return [token.word for token in tokens]
+
+
+def _skip(words: Sequence[str], at: int, over: frozenset[str] | set[str]) -> int:
+    while at < len(words) and words[at] in over:
+        at += 1
+    return at
+
+
+def _name(tokens: Sequence[Token], at: int) -> tuple[str, int]:
+    """Return the name at `at`, without `public.`, and where it ends; "?" for what is computed."""
+    words: list[str] = []
+    while at < len(tokens):
+        token = tokens[at]
+        if token.kind is Kind.SIGN and token.text != UNKNOWN:
+            break
+        plain = token.text.lower() if token.kind is Kind.WORD else token.text
+        words.append(UNKNOWN if UNKNOWN in plain else plain)
+        at += 1
+        if at >= len(tokens) or tokens[at].text != ".":
+            break
+        at += 1
+    if not words or UNKNOWN in words:
+        return UNKNOWN, at
+    return ".".join(words[1:] if words[0] == "public" and len(words) > 1 else words), at
+
+
+def _parts(tokens: Sequence[Token]) -> list[Sequence[Token]]:
+    """Return what stands between commas that are in no parentheses."""
+    found: list[Sequence[Token]] = []
+    depth = start = 0
+    for at, token in enumerate(tokens):
+        if token.kind is not Kind.SIGN:
+            continue
+        depth += (token.text in "([") - (token.text in ")]")
+        if token.text == "," and depth == 0:
+            found.append(tokens[start:at])
+            start = at + 1
+    return [part for part in [*found, tokens[start:]] if part]

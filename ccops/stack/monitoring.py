@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from ccops.core.profile import Profile
@@ -29,7 +30,8 @@ _PATHS = {"rules": "/api/v1/rules", "targets": "/api/v1/targets?state=active"}
 class Watch:
     """Rules and targets. `asked` is `directly` while Prometheus has not looked at all of its targets.
 
-    It first does so about five seconds after it started; until then we ask those it has not seen.
+    It first does so about five seconds after it started, and may have looked before a service was ready;
+    until then we ask those it has not seen.
     """
 
     rules_loaded: int
@@ -61,7 +63,7 @@ def watch(profile: Profile, state: StackState) -> Watch | None:
         return None
     state_dir = StateDir(profile.state_dir)
     expected = _targets(read_json(state_dir.conf("prometheus.yml")))
-    health = _health(active)
+    health = _health(active, since=_ready_at(state))
     unseen = [address for address in expected if not health.get(address)]
     up = {address for address, said in health.items() if said == "up"} | _asked_directly(unseen)
     loaded = [rule for group in _list(rules, "groups") for rule in _list(group, "rules")]
@@ -86,12 +88,27 @@ def _targets(config: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def _health(data: Mapping[str, object]) -> dict[str, str]:
-    """Return `up`, `down` or nothing (not scraped yet) by address."""
-    return {
-        str(_dict(item, "labels").get("instance")): str(item.get("health", "")).replace("unknown", "")
-        for item in _list(data, "activeTargets")
-    }
+def _ready_at(state: StackState) -> float:
+    """Return when the last service became ready, in epoch seconds."""
+    return max((item.started + item.ready_s for item in state.services.values() if item.pid), default=0.0)
+
+
+def _health(data: Mapping[str, object], since: float) -> dict[str, str]:
+    """Return `up`, `down` or nothing by address; a `down` that was seen before `since` is nothing yet."""
+    found = {}
+    for item in _list(data, "activeTargets"):
+        health = str(item.get("health", "")).replace("unknown", "")
+        if health == "down" and _epoch(str(item.get("lastScrape"))) < since:
+            health = ""
+        found[str(_dict(item, "labels").get("instance"))] = health
+    return found
+
+
+def _epoch(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _asked_directly(addresses: Sequence[str]) -> set[str]:

@@ -88,6 +88,7 @@ def _report(job: Job, done: Done, said: str) -> Report:
             },
             "changes": [_row(one) for one in plan.rules],
             "backup": done.backup or None,
+            "unended": plan.unended.run if plan.unended else None,
         },
         env=job.profile.env,
         text=lambda console: _print(console, job, plan, said),
@@ -112,6 +113,9 @@ def _print(console: Console, job: Job, plan: Plan, said: str) -> None:
         lines.append("the server has exactly these: nothing to do")
     else:
         lines.append(f"{len(plan.rules)} change(s) to what is loaded, {files} file(s)")
+    if left := plan.unended:
+        lines.append(f"the run {left.run} of {left.actor} ({left.at}) goes on or was killed")
+        lines.append("--apply puts its old files back first, when nobody is at it any more")
     lines += _lines(plan.rules)
     lines += [said] if said else []
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

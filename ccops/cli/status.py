@@ -32,8 +32,10 @@ def status(
     Exit codes: 0 all healthy, 1 something is not, 4 the stack is down.
     """
     from ccops.cli.stackview import env_text, print_status, service_rows, watch_line, watch_rows
+    from ccops.rules.journal import abandoned
     from ccops.stack import health
     from ccops.stack.monitoring import watch
+    from ccops.stack.paths import StateDir
 
     profile = profile_of(env, project)
     if env_file:
@@ -41,15 +43,23 @@ def status(
         return
     state = health.check(profile)
     seen = watch(profile, state)
+    left = abandoned(StateDir(profile.state_dir).rules)
+    watched = watch_line(seen) if seen else ""
+    if left:
+        watched += (
+            f"\n  rules: the apply {left.run} of {left.actor} was killed, so that they are not verified"
+        )
+        watched += "; next: ccops rules apply --apply"
     report = Report(
         "ccops.stack.status/v1",
         {
             "supervisor": {"pid": state.pid, "started": state.started},
             "services": service_rows(state),
             **watch_rows(seen),
+            "rules_unended": left.run if left else None,
         },
-        ExitCode.OK if state.ready else ExitCode.NEGATIVE,
+        ExitCode.OK if state.ready and left is None else ExitCode.NEGATIVE,
         env=env,
-        text=lambda console: print_status(console, state, watch_line(seen) if seen else ""),
+        text=lambda console: print_status(console, state, watched),
     )
     finish(report, output)

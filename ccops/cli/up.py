@@ -100,13 +100,16 @@ def _render(profile: Profile, starting: Sequence[str]) -> None:
     """Put the profile's rules where Prometheus will look. Raises UsageError for a threshold that is none."""
     if "prometheus" not in starting:
         return
+    from ccops.rules import journal
     from ccops.rules.project import TEMPLATES, rule_set
     from ccops.rules.writing import write_all
     from ccops.stack.paths import StateDir
 
     if (profile.project.root / TEMPLATES).is_dir():
         files = rule_set(profile).rendered.files
-        write_all({StateDir(profile.state_dir).rules: {file.name: file.text for file in files}})
+        folder = StateDir(profile.state_dir).rules
+        write_all({folder: {file.name: file.text for file in files}})
+        journal.end(folder)  # nothing is left of an apply that was cut off
 
 
 def _report(profile: Profile, state: StackState, progress: Progress, began: float) -> Report:

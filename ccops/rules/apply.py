@@ -17,11 +17,12 @@ from ccops.core.actor import actor
 from ccops.core.clock import SystemClock, iso
 from ccops.core.errors import CcopsError, Degraded, Refused, Unreachable
 from ccops.core.profile import Profile
-from ccops.rules import folder, server
+from ccops.rules import folder, journal, server
+from ccops.rules.journal import Unended
 from ccops.rules.loading import Place, Wrong, load, mine, reload, same
 from ccops.rules.server import LoadedGroup
 from ccops.rules.wanted import Change, changes, wanted_groups
-from ccops.rules.writing import Changes, compare
+from ccops.rules.writing import Changes, check_ours, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,12 @@ class Plan:
     rules: tuple[Change, ...]
     groups: int
     count: int
+    unended: Unended | None = None
 
     @property
     def empty(self) -> bool:
-        """Return whether files and server are as rendered."""
-        return self.files.none and not self.rules
+        """Return whether files and server are as rendered, and nobody's run was cut off there."""
+        return self.files.none and not self.rules and self.unended is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +109,47 @@ def apply(job: Job) -> Done:
     """
     wanted = wanted_groups(job.texts)
     with folder.locked(job.place.folder):
+        recovered = recover(job)
         job = _with_foreign(job)
         with server.open_server(job.place.url) as client:
             before = mine(client, job.place)
         found = _plan(job, wanted, before)
-        if found.empty and not any(rule.health == "err" for group in before for rule in group.rules):
+        healthy = all(rule.health == "ok" for group in before for rule in group.rules)
+        if found.empty and healthy and not recovered:
             return Done(found, changed=False)
         run = f"{SystemClock().now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         backup = folder.keep(job.place.folder, job.texts, job.profile.state_dir / "rules-backup" / run)
         job.place.tell(f"old files kept in {backup.copies}")
         try:
+            journal.begin(backup, job.texts, run, actor())
             folder.write(job.place.folder, job.texts, backup)
             load(job.place, wanted)
         except BaseException as error:  # noqa: BLE001 - Ctrl-C, too: nothing may stay half applied
             _log(job, run, "rolled back", error)
-            raise _undone(job, backup, before, error) from None
+            undone = _undone(job, backup, before, error)
+            journal.end(job.place.folder)
+            raise undone from None
+        journal.end(job.place.folder)
         _log(job, run, "applied")
         return Done(found, changed=True, backup=str(backup.copies))
+
+
+def recover(job: Job) -> bool:
+    """Put back what a run that was killed has left, and return whether there was one. The folder is locked.
+
+    Raises Degraded when they can't be, Unreachable when the server can't be told to load them.
+    """
+    left = journal.unended(job.place.folder)
+    if left is None:
+        return False
+    job.place.tell(f"the run {left.run} of {left.actor} never ended; its old files are put back first")
+    if kept := left.restore():
+        job.place.tell(f"changed by somebody since, and left alone: {', '.join(kept)}")
+    with server.open_server(job.place.url) as client, contextlib.suppress(Wrong):
+        reload(client)
+    journal.end(job.place.folder)
+    _log(job, left.run, "found unended, rolled back")
+    return True
 
 
 def _with_foreign(job: Job) -> Job:
@@ -134,11 +160,14 @@ def _with_foreign(job: Job) -> Job:
 
 
 def _plan(job: Job, wanted: Sequence[LoadedGroup], have: Sequence[LoadedGroup]) -> Plan:
+    files = compare(job.place.folder, job.texts)
+    check_ours(files)
     return Plan(
-        compare(job.place.folder, job.texts),
+        files,
         changes(wanted, have),
         len(wanted),
         sum(len(group.rules) for group in wanted),
+        journal.unended(job.place.folder),
     )
 
 

@@ -15,7 +15,7 @@ from ccops.core.profile import Profile
 from ccops.rules.writing import Changes, compare, write_all
 
 KEY = "CCOPS_RULES_DIR"
-_LOCK = ".ccops-apply.lock"
+LOCK = ".ccops-apply.lock"
 _KEPT = 10
 
 
@@ -42,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for one writer. Raises Refused while another one holds it, and where it can't be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Refused(
             "RULES_UNWRITABLE",
@@ -81,8 +81,8 @@ class Backup:
                 if data is None:
                     path.unlink(missing_ok=True)
                 else:
-                    _replace(path, data)
-        wrong = [name for name, data in self.files.items() if _bytes(self.folder / name) != data]
+                    replace(path, data)
+        wrong = [name for name, data in self.files.items() if read(self.folder / name) != data]
         if wrong:
             raise Degraded(
                 "RULES_ROLLBACK_FAILED",
@@ -96,12 +96,12 @@ def keep(folder: Path, texts: Mapping[str, str], copies: Path) -> Backup:
     """Keep what writing `texts` to `folder` would touch, on disk in `copies` before anything is changed."""
     plan = compare(folder, texts)
     names = (*plan.created, *plan.changed, *plan.stale)
-    backup = Backup(folder, {name: _bytes(folder / name) for name in names}, copies)
+    backup = Backup(folder, {name: read(folder / name) for name in names}, copies)
     try:
         copies.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, data in backup.files.items():
             if data is not None:
-                _replace(copies / name, data)
+                replace(copies / name, data)
         _prune(copies.parent)
     except OSError as error:
         raise Refused(
@@ -123,7 +123,8 @@ def write(folder: Path, texts: Mapping[str, str], backup: Backup) -> Changes:
     return done
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes) -> None:
+    """Write `data` to `path` in one step, on disk when this returns. Raises OSError."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with fresh.open("wb") as file:
         file.write(data)
@@ -132,7 +133,8 @@ def _replace(path: Path, data: bytes) -> None:
     fresh.replace(path)
 
 
-def _bytes(path: Path) -> bytes | None:
+def read(path: Path) -> bytes | None:
+    """Return the bytes of a file, None when there is none."""
     try:
         return path.read_bytes()
     except OSError:

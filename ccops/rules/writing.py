@@ -39,7 +39,8 @@ def compare(folder: Path, texts: Mapping[str, str]) -> Changes:
         there = os.path.lexists(folder / name)
         (same if found == text.encode() else changed if there else created).append(name)
     stale = [path.name for path in sorted(folder.glob("*.yml")) if path.name not in texts and _stamped(path)]
-    foreign = [name for name in changed if not _is_ours(folder / name)]
+    # JSON has no comments to stamp: who writes it looks after its own.
+    foreign = [name for name in changed if name.endswith(".yml") and not _is_ours(folder / name)]
     return Changes(folder, tuple(created), tuple(changed), tuple(stale), tuple(same), tuple(foreign))
 
 

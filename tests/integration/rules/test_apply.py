@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from ccops.core.errors import CcopsError, Degraded, Refused, Unreachable
 from ccops.core.profile import Profile, Project
 from ccops.rules.apply import Job, apply, plan
 from ccops.rules.folder import locked
+from ccops.rules.journal import abandoned
 from ccops.rules.loading import Place
 from ccops.rules.server import loaded_groups, open_server
 from ccops.rules.wanted import Kind
@@ -137,7 +140,12 @@ def own(tmp_path: Path) -> Iterator[Server]:
 
 def failed(server: Server, job: Job, kind: type[CcopsError]) -> CcopsError:
     """Apply `job`, which must fail and leave files and loaded rules as they were."""
-    files = server.files()
+    return failed_back_to(server.files(), server, job, kind)
+
+
+def failed_back_to(
+    files: dict[str, bytes], server: Server, job: Job, kind: type[CcopsError] = Degraded
+) -> CcopsError:
     with pytest.raises(kind) as caught:
         apply(job)
     assert server.files() == files
@@ -219,6 +227,67 @@ def test_ctrl_c_in_the_middle_puts_the_old_rules_back(server: Server) -> None:
         apply(server.job(NEW, tell=interrupt))
 
     assert server.files() == files and server.queries()["mine/Busy"] == "up:count > 5"
+
+
+def killed_at(server: Server, line: str, *texts: str) -> None:
+    """Apply in a process that is killed when it says `line`."""
+    child = os.fork()
+    if not child:
+
+        def die(said: str) -> None:
+            if said.startswith(line):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        apply(server.job(*texts, tell=die))
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def test_a_run_that_was_killed_is_found_and_undone_by_the_next(server: Server) -> None:
+    """Also when what it had written is what the next one wants, and can't be loaded."""
+    files = server.files()
+    killed_at(server, "reloaded", SICK, STAMP + "dev\n" + FOREIGN.replace("theirs", "new"))
+    assert server.files() != files
+    left = plan(server.job(SICK)).unended
+    assert left is not None and abandoned(server.folder) == left
+
+    error = failed_back_to(files, server, server.job(SICK))
+
+    assert error.code == "RULES_UNHEALTHY" and server.queries()["mine/Busy"] == "up:count > 5"
+    assert abandoned(server.folder) is None
+    lines = (server.home / "dev/rules-applied.jsonl").read_text().splitlines()
+    assert [json.loads(line)["outcome"] for line in lines][-2:] == [
+        "found unended, rolled back",
+        "rolled back",
+    ]
+
+
+def test_what_somebody_changed_after_a_killed_run_is_not_undone(server: Server) -> None:
+    killed_at(server, "reloaded", NEW)
+    by_hand = NEW.replace("1h30m", "1h")
+    (server.folder / "0.yml").write_text(by_hand)
+    said: list[str] = []
+
+    assert apply(server.job(by_hand, tell=said.append)).changed
+
+    assert any(line.startswith("changed by somebody since") and "0.yml" in line for line in said)
+    assert abandoned(server.folder) is None
+
+
+def test_while_somebody_applies_nothing_is_abandoned(server: Server) -> None:
+    seen: list[object] = []
+    apply(server.job(NEW, tell=lambda _: seen.append(abandoned(server.folder))))
+
+    assert seen and set(seen) == {None}
+
+
+def test_a_file_of_somebody_else_under_our_name_is_refused_by_plan_and_apply(server: Server) -> None:
+    (server.folder / "1.yml").write_text(FOREIGN.replace("theirs", "more"))
+    job = server.job(OLD, STAMP + "dev\n" + FOREIGN.replace("theirs", "new"))
+
+    with pytest.raises(Refused, match=r"not of ccops"):
+        plan(job)
+    assert failed(server, job, Refused).code == "RULES_FOREIGN_FILE"
 
 
 def test_two_at_a_time_are_one_too_many(server: Server) -> None:

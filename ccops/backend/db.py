@@ -20,6 +20,7 @@ CONSTRAINTS: Mapping[str, str] = {
     "ck_wallets_gold_nonneg": "INSUFFICIENT_GOLD",
     "ck_invite_codes_used": "INVITE_EXHAUSTED",
     "pk_streak_claims": "ALREADY_CLAIMED",
+    "pk_idempotency_keys": "BUSY",
     "pk_invite_codes": "CODE_TAKEN",
     "pk_promo_codes": "CODE_TAKEN",
     "pk_event_participants": "ALREADY_JOINED",

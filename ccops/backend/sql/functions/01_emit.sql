@@ -1,3 +1,8 @@
+-- The Kafka topic of a stem in the caller's environment. NULL stays NULL: not for Kafka.
+CREATE OR REPLACE FUNCTION cc_topic(ctx jsonb, p_stem text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'cc.' || p_stem || '.' || (ctx->>'env');
+$$;
+
 -- Append one event to the outbox and return its id.
 -- ctx: {trace_id, request_id, env}. p_stem NULL = not for Kafka; p_realtime false = no frame.
 -- Invariant: the caller holds the user's wallet row, so outbox ids of one user grow in commit order.
@@ -7,6 +12,6 @@ CREATE OR REPLACE FUNCTION cc_emit(
 ) RETURNS uuid LANGUAGE sql VOLATILE AS $$
     INSERT INTO outbox (event_id, trace_id, request_id, user_id, type, topic, realtime, payload)
     VALUES (p_event, ctx->>'trace_id', ctx->>'request_id', p_user, p_type,
-            'cc.' || p_stem || '.' || (ctx->>'env'), p_realtime, p_data)
+            cc_topic(ctx, p_stem), p_realtime, p_data)
     RETURNING event_id;
 $$;

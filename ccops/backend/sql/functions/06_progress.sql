@@ -11,11 +11,17 @@ CREATE OR REPLACE FUNCTION cc_earn_exp(
     RETURNING u.exp, u.level;
 $$;
 
+CREATE OR REPLACE FUNCTION cc_profile_data(p_gold bigint, p_level integer, p_exp bigint, p_version bigint)
+RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object(
+        'changes', jsonb_build_object('gold_balance', p_gold, 'level', p_level, 'exp', p_exp),
+        'wallet_version', p_version);
+$$;
+
 -- Tell the user's sockets what their profile is now. Read under the wallet lock, so it is never stale.
 CREATE OR REPLACE FUNCTION cc_emit_profile(ctx jsonb, p_user bigint) RETURNS uuid LANGUAGE sql VOLATILE AS $$
-    SELECT cc_emit(ctx, p_user, 'profile_update', NULL, true, jsonb_build_object(
-               'changes', jsonb_build_object('gold_balance', w.gold, 'level', u.level, 'exp', u.exp),
-               'wallet_version', w.version))
+    SELECT cc_emit(ctx, p_user, 'profile_update', NULL, true,
+                   cc_profile_data(w.gold, u.level, u.exp, w.version))
       FROM wallets w JOIN users u ON u.id = w.user_id WHERE w.user_id = p_user;
 $$;
 

@@ -12,15 +12,24 @@ import psycopg
 
 from tests.integration.backend.money.payment import event, outcome, send
 
+_KEY = """INSERT INTO idempotency_keys (user_id, scope, key, request_hash, expires_at)
+VALUES (%s, %s, %s, 'x', now()) ON CONFLICT DO NOTHING"""
+_WALLET = "SELECT 1 FROM wallets WHERE user_id = %s FOR UPDATE"
 
-def crossed(player, owner: int, scope: str, key: str, ask: Callable[[], httpx.Response]) -> httpx.Response:
-    """Hold the wallet, wait until `ask` holds the key and waits for the wallet, then want the key too.
 
-    PostgreSQL ends the one that first has waited for a second (our own connection looks later): the request.
+def crossed(
+    player, owner: int, scope: str, key: str, ask: Callable[[], httpx.Response], *, last: str = "wallet"
+) -> httpx.Response:
+    """Hold what `ask` takes last, wait until it has the other and waits for us, then want the other too.
+
+    Money takes the key and then the wallet, a purchase the wallet and then the key. PostgreSQL ends the one
+    that first has waited for a second (our own connection looks later): the request.
     """
+    steps = [(_KEY, (owner, scope, key)), (_WALLET, (player.id,))]
+    first, second = steps if last == "key" else steps[::-1]
     answers: list[httpx.Response] = []
     with psycopg.connect(player.server.database) as conn:
-        conn.execute("SELECT 1 FROM wallets WHERE user_id = %s FOR UPDATE", (player.id,))
+        conn.execute(*first)
         asking = threading.Thread(target=lambda: answers.append(ask()))
         asking.start()
         end = time.monotonic() + 10
@@ -28,18 +37,14 @@ def crossed(player, owner: int, scope: str, key: str, ask: Callable[[], httpx.Re
             assert time.monotonic() < end, "the request never waited"
             time.sleep(0.02)
         conn.execute("SET deadlock_timeout = '8s'")
-        conn.execute(
-            """INSERT INTO idempotency_keys (user_id, scope, key, request_hash, expires_at)
-               VALUES (%s, %s, %s, 'x', now()) ON CONFLICT DO NOTHING""",
-            (owner, scope, key),
-        )
+        conn.execute(*second)
         conn.rollback()
     asking.join(timeout=10)
     return answers[0]
 
 
 def test_a_purchase_in_a_deadlock_is_busy_and_its_key_is_free(player) -> None:
-    answer = crossed(player, player.id, "buy", "k", lambda: player.buy("LUCKY_CHARM", "k"))
+    answer = crossed(player, player.id, "buy", "k", lambda: player.buy("LUCKY_CHARM", "k"), last="key")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "BUSY")
     assert player.buy("LUCKY_CHARM", "k").status_code == 200

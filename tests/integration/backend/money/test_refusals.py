@@ -77,9 +77,9 @@ def test_what_may_succeed_in_a_moment_is_not_told(player) -> None:
 
 
 def test_a_frame_that_can_not_be_written_changes_nothing(player, shelf) -> None:
-    """The wallet is locked: the refusal comes before it, its frame would have to wait."""
+    """The outbox is locked: the refusal needs nothing of it, its frame would have to wait."""
     with psycopg.connect(player.server.database) as conn:
-        conn.execute("SELECT 1 FROM wallets WHERE user_id = %s FOR UPDATE", (player.id,))
+        conn.execute("LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE")
         answer = player.buy("NO_LONGER", "k")
 
     assert answer.json()["error"]["code"] == "PRODUCT_ENDED"

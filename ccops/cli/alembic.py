@@ -17,6 +17,7 @@ app = new_app(
     ccops alembic check                       one head, no missing parent, nothing released was edited
     ccops alembic check --db                  and where the database of this environment stands
     ccops alembic check --config alembic.ini --report sarif=migrations.sarif
+    ccops alembic lint                        what new migrations would destroy or block
     ccops alembic rebase 4f2a --onto 9c1d     what moving a branch would change
 
     Exit codes: 0 fine, 1 findings or nothing looked at, 2 usage, 3 refused, 4 unreachable.
@@ -99,6 +100,36 @@ def check(
     tried = Trial(last, metadata, sizes, python, tuple(setting or ()), timeout) if scratch else None
     call = CheckCall(config, base, version_table, run_dynamic, tuple(report or ()), tried)
     finish(check_report(call, (env, project) if db else None, output), output)
+
+
+@app.command()
+def lint(
+    since: Annotated[
+        str, typer.Option("--since", metavar="REF", help="Only what REF has not; default: unreleased.")
+    ] = "",
+    config: ConfigOption = None,
+    python: Annotated[
+        str, typer.Option("--python", help="The project's interpreter, for squawk.", show_default=False)
+    ] = "",
+    setting: SetOption = None,
+    timeout: TimeoutOption = 300.0,
+    report: ReportOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Say what new migrations would destroy or block; nothing runs, except to render SQL for squawk.
+
+    ccops alembic lint
+    ccops alembic lint --since origin/main --report sarif=lint.sarif
+
+    A comment allows one finding: # ccops: allow=CODE reason=.. until=2027-01-31
+    The last step of a plan names its first, which must be released: # ccops: contract-of=REVISION
+
+    Exit codes: 0 no open error, 1 findings, 2 usage.
+    """
+    from ccops.cli.alembiclint import Asked, lint_report
+
+    asked = Asked(config, since, python, tuple(setting or ()), tuple(report or ()), timeout)
+    finish(lint_report(asked, output), output)
 
 
 @app.command()

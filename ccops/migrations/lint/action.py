@@ -19,6 +19,7 @@ class Does(StrEnum):
     RENAME = "renames"
     RETYPE = "changes the type of"
     NOT_NULL = "sets NOT NULL on"
+    ADD_COLUMN = "adds the column"
     ADD_REQUIRED = "adds the required column"
     TRUNCATE = "empties"
     WRITE_ALL = "writes every row of"
@@ -34,7 +35,7 @@ class Does(StrEnum):
 EXCLUSIVE = frozenset(
     {
         Does.DROP_TABLE, Does.DROP_COLUMN, Does.RENAME, Does.RETYPE, Does.NOT_NULL, Does.ADD_REQUIRED,
-        Does.TRUNCATE, Does.LOCK,
+        Does.ADD_COLUMN, Does.TRUNCATE, Does.LOCK,
     }
 )  # fmt: skip
 

@@ -131,7 +131,7 @@ def _add_column(call: _Call) -> Iterator[Action]:
     filled = "server_default" in given or computed
     required = value(given.get("nullable"), call.names) is False and not filled
     name = given_text(column, call.names, 0, "name")
-    yield Action(Does.ADD_REQUIRED if required else Does.LOCK, table, name)
+    yield Action(Does.ADD_REQUIRED if required else Does.ADD_COLUMN, table, name)
 
 
 def _index(at: int) -> Callable[[_Call], Iterator[Action]]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from ccops.migrations.lint.action import UNKNOWN as HOLE
 from ccops.migrations.lint.action import Action, Does
 from ccops.migrations.lint.calls import OPERATIONS, chain, given_text, operation
-from ccops.migrations.lint.statements import actions_of, shortened
+from ccops.migrations.lint.statements import actions_of
 from ccops.migrations.lint.values import UNKNOWN, value
+from ccops.migrations.lint.words import shortened
 
 _RUNS = frozenset({"execute", "exec_driver_sql", "scalar", "scalars"})
 _OPS = frozenset({"op", "operations"})

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ccops.migrations.lint.action import UNKNOWN, Action, Does
 from ccops.migrations.lint.sql import Kind, Statement, Token, split
+from ccops.migrations.lint.words import bounded, name_at, parts_of, shortened, shown, skip, words_of
 
 _WEAK = frozenset({"VALIDATE", "ATTACH", "ENABLE", "DISABLE", "CLUSTER", "OWNER"})
 _FILLED = frozenset({"DEFAULT", "GENERATED", "SERIAL", "BIGSERIAL", "SMALLSERIAL"})
@@ -22,26 +23,15 @@ _OBJECTS = frozenset(
 )  # fmt: skip
 _MODIFIERS = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "RECURSIVE"})
 _BODY = frozenset({"BEGIN", "THEN", "ELSE", "LOOP"})
-_SHORT = 100
 
 
 def actions_of(sql: str) -> list[tuple[int, Action]]:
     """Return what `sql` does: the line of each statement, from 0, and an action of it."""
     found: list[tuple[int, Action]] = []
     for statement in split(sql):
-        short = shortened(" ".join(_shown(token) for token in statement.tokens[:40]))
+        short = shortened(" ".join(shown(token) for token in statement.tokens[:40]))
         found += [(statement.line, replace(one, sql=one.sql or short)) for one in _judged(statement)]
     return found
-
-
-def shortened(text: str) -> str:
-    """Return `text` on one line that is not long."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _SHORT else f"{flat[: _SHORT - 3]}..."
-
-
-def _shown(token: Token) -> str:
-    return f"'{token.text}'" if token.kind is Kind.TEXT else token.text
 
 
 def _judged(statement: Statement) -> Iterator[Action]:
@@ -52,36 +42,36 @@ def _judged(statement: Statement) -> Iterator[Action]:
 
 
 def _alter(tokens: Sequence[Token]) -> Iterator[Action]:
-    words = _words(tokens)
+    words = words_of(tokens)
     if words[1:2] == ["TYPE"]:
         if "DROP" in words and "ATTRIBUTE" in words:
-            yield Action(Does.DROP_OBJECT, name=_name(tokens, 2)[0])
+            yield Action(Does.DROP_OBJECT, name=name_at(tokens, 2)[0])
         return
     if words[1:3] == ["FOREIGN", "TABLE"]:
         tokens, words = tokens[1:], words[1:]
     if words[1:2] != ["TABLE"]:
         if words[1:2] and words[1] in {"VIEW", "SCHEMA", "MATERIALIZED"} and "RENAME" in words:
-            yield Action(Does.RENAME, name=_name(tokens, 2 + (words[1] == "MATERIALIZED"))[0])
+            yield Action(Does.RENAME, name=name_at(tokens, 2 + (words[1] == "MATERIALIZED"))[0])
         return
-    table, at = _name(tokens, _skip(words, 2, {"IF", "EXISTS", "ONLY"}))
+    table, at = name_at(tokens, skip(words, 2, {"IF", "EXISTS", "ONLY"}))
     at += at < len(tokens) and tokens[at].text == "*"
-    for part in _parts(tokens[at:]):
+    for part in parts_of(tokens[at:]):
         yield _altered(table, part)
 
 
 def _altered(table: str, part: Sequence[Token]) -> Action:
-    words = _words(part)
+    words = words_of(part)
     first = words[0] if words else ""
     at = 1 + (words[1:2] == ["COLUMN"])
     if first == "ADD":
         return _added(table, part, words, at)
     if first == "DROP":
-        at = _skip(words, at, {"IF", "EXISTS"})
+        at = skip(words, at, {"IF", "EXISTS"})
         if words[1:2] == ["CONSTRAINT"]:
             return Action(Does.LOCK, table)
-        return Action(Does.DROP_COLUMN, table, _name(part, at)[0])
+        return Action(Does.DROP_COLUMN, table, name_at(part, at)[0])
     if first == "ALTER":
-        column, after = _name(part, at)
+        column, after = name_at(part, at)
         if "TYPE" in words[after : after + 3]:
             return Action(Does.RETYPE, table, column)
         if words[after : after + 3] == ["SET", "NOT", "NULL"]:
@@ -92,7 +82,7 @@ def _altered(table: str, part: Sequence[Token]) -> Action:
     if first == "RENAME":
         if words[1:2] == ["CONSTRAINT"]:
             return Action(Does.LOCK, table)
-        return Action(Does.RENAME, table, "" if words[1:2] == ["TO"] else _name(part, at)[0])
+        return Action(Does.RENAME, table, "" if words[1:2] == ["TO"] else name_at(part, at)[0])
     if words[:2] == ["SET", "SCHEMA"]:
         return Action(Does.RENAME, table)
     if first == "DETACH":
@@ -106,61 +96,61 @@ def _altered(table: str, part: Sequence[Token]) -> Action:
 def _added(table: str, part: Sequence[Token], words: list[str], at: int) -> Action:
     if words[1:2] and words[1] in _CONSTRAINT:
         return Action(Does.TOUCH if "FOREIGN" in words else Does.LOCK, table)
-    at = _skip(words, at, {"IF", "NOT", "EXISTS"})
-    column, after = _name(part, at)
+    at = skip(words, at, {"IF", "NOT", "EXISTS"})
+    column, after = name_at(part, at)
     rest = words[after:]
     required = any(pair == ("NOT", "NULL") for pair in pairwise(rest)) or "PRIMARY" in rest
     needs = required and not _FILLED & set(rest)
-    return Action(Does.ADD_REQUIRED if needs else Does.LOCK, table, column)
+    return Action(Does.ADD_REQUIRED if needs else Does.ADD_COLUMN, table, column)
 
 
 def _drop(tokens: Sequence[Token]) -> Iterator[Action]:
-    words = _words(tokens)
+    words = words_of(tokens)
     sort = words[1] if len(words) > 1 else ""
     if sort == "INDEX":
         concurrent = "CONCURRENTLY" in words
-        at = _skip(words, 2, {"CONCURRENTLY", "IF", "EXISTS"})
-        yield Action(Does.CONCURRENT if concurrent else Does.LOCK, name=_name(tokens, at)[0])
+        at = skip(words, 2, {"CONCURRENTLY", "IF", "EXISTS"})
+        yield Action(Does.CONCURRENT if concurrent else Does.LOCK, name=name_at(tokens, at)[0])
     elif sort in {"TRIGGER", "RULE", "POLICY"} and "ON" in words:
-        yield Action(Does.LOCK, _name(tokens, words.index("ON") + 1)[0])
+        yield Action(Does.LOCK, name_at(tokens, words.index("ON") + 1)[0])
     elif sort in _TABLES or sort in _OBJECTS:
         at = 3 if sort in {"FOREIGN", "MATERIALIZED"} else 2
-        for part in _parts(tokens[_skip(words, at, {"IF", "EXISTS", "BY"}) :]):
-            name = _name(part, 0)[0]
+        for part in parts_of(tokens[skip(words, at, {"IF", "EXISTS", "BY"}) :]):
+            name = name_at(part, 0)[0]
             table = sort in _TABLES
             yield Action(Does.DROP_TABLE, name) if table else Action(Does.DROP_OBJECT, name=name)
 
 
 def _create(tokens: Sequence[Token]) -> Iterator[Action]:
-    words = _words(tokens)
-    at = _skip(words, 1, _MODIFIERS)
+    words = words_of(tokens)
+    at = skip(words, 1, _MODIFIERS)
     sort = words[at] if at < len(words) else ""
     if sort in _TABLES:
-        at = _skip(words, at + 1, {"TABLE", "IF", "NOT", "EXISTS"})
-        yield Action(Does.CREATE_TABLE, _name(tokens, at)[0])
+        at = skip(words, at + 1, {"TABLE", "IF", "NOT", "EXISTS"})
+        yield Action(Does.CREATE_TABLE, name_at(tokens, at)[0])
     elif sort in {"UNIQUE", "INDEX"}:
         if "CONCURRENTLY" in words:
             skips = "EXISTS" in words[: words.index("ON") if "ON" in words else None]
-            table = _name(tokens, words.index("ON") + 1)[0] if "ON" in words else UNKNOWN
+            table = name_at(tokens, words.index("ON") + 1)[0] if "ON" in words else UNKNOWN
             yield Action(Does.CONCURRENT, table)
             if skips:
                 yield Action(Does.SKIPS_INVALID, table)
     elif sort in _OBJECTS:
-        at = _skip(words, at + 1, {"VIEW", "IF", "NOT", "EXISTS"})
-        yield Action(Does.CREATE_OBJECT, name=_name(tokens, at)[0])
+        at = skip(words, at + 1, {"VIEW", "IF", "NOT", "EXISTS"})
+        yield Action(Does.CREATE_OBJECT, name=name_at(tokens, at)[0])
 
 
 def _truncate(tokens: Sequence[Token]) -> Iterator[Action]:
-    words = _words(tokens)
-    for part in _parts(tokens[_skip(words, 1, {"TABLE", "ONLY"}) :]):
-        yield Action(Does.TRUNCATE, _name(part, 0)[0])
+    words = words_of(tokens)
+    for part in parts_of(tokens[skip(words, 1, {"TABLE", "ONLY"}) :]):
+        yield Action(Does.TRUNCATE, name_at(part, 0)[0])
 
 
 def _write(tokens: Sequence[Token]) -> Iterator[Action]:
-    words = _words(tokens)
-    at = _skip(words, 1, {"FROM", "ONLY"})
-    if not _bounded(tokens):
-        yield Action(Does.WRITE_ALL, _name(tokens, at)[0])
+    words = words_of(tokens)
+    at = skip(words, 1, {"FROM", "ONLY"})
+    if not bounded(tokens):
+        yield Action(Does.WRITE_ALL, name_at(tokens, at)[0])
 
 
 def _with(tokens: Sequence[Token]) -> Iterator[Action]:
@@ -179,26 +169,13 @@ def _with(tokens: Sequence[Token]) -> Iterator[Action]:
             yield from _write(tokens[at:])
 
 
-def _bounded(tokens: Sequence[Token]) -> bool:
-    """Return whether a WHERE of its own holds it, one that says more than `true`."""
-    depth = 0
-    for at, token in enumerate(tokens):
-        if token.kind is Kind.SIGN and token.text in "()":
-            depth += 1 if token.text == "(" else -1
-        elif depth == 0 and token.word == "WHERE":
-            said = [one.text.upper() for one in tokens[at + 1 :]]
-            said = said[: said.index("RETURNING")] if "RETURNING" in said else said
-            return said not in (["TRUE"], ["1", "=", "1"])
-    return False
-
-
 def _set(tokens: Sequence[Token]) -> Iterator[Action]:
-    if "LOCK_TIMEOUT" in _words(tokens):
+    if "LOCK_TIMEOUT" in words_of(tokens):
         yield Action(Does.TIMEOUT)
 
 
 def _select(tokens: Sequence[Token]) -> Iterator[Action]:
-    if "SET_CONFIG" in _words(tokens) and any(token.text == "lock_timeout" for token in tokens):
+    if "SET_CONFIG" in words_of(tokens) and any(token.text == "lock_timeout" for token in tokens):
         yield Action(Does.TIMEOUT)
 
 
@@ -210,21 +187,21 @@ def _do(tokens: Sequence[Token]) -> Iterator[Action]:
         start = max((at + 1 for at, word in enumerate(words) if word in _BODY), default=0)
         inner = statement.tokens[start:]
         if inner and inner[0].word == "EXECUTE":
-            yield Action(Does.COMPUTED, sql=shortened(" ".join(map(_shown, inner))))
+            yield Action(Does.COMPUTED, sql=shortened(" ".join(map(shown, inner))))
         elif inner:
             yield from _judged(Statement(inner))
 
 
 def _reindex(tokens: Sequence[Token]) -> Iterator[Action]:
-    if "CONCURRENTLY" in _words(tokens):
+    if "CONCURRENTLY" in words_of(tokens):
         yield Action(Does.CONCURRENT)
 
 
 def _rewriting(tokens: Sequence[Token]) -> Iterator[Action]:
     """CLUSTER, and VACUUM with FULL."""
-    words = _words(tokens)
+    words = words_of(tokens)
     if words[0] == "CLUSTER" or "FULL" in words:
-        yield Action(Does.LOCK, _name(tokens, len(tokens) - 1)[0])
+        yield Action(Does.LOCK, name_at(tokens, len(tokens) - 1)[0])
 
 
 _JUDGES: dict[str, Callable[[Sequence[Token]], Iterator[Action]]] = {
@@ -232,45 +209,3 @@ _JUDGES: dict[str, Callable[[Sequence[Token]], Iterator[Action]]] = {
     "DELETE": _write, "WITH": _with, "SET": _set, "SELECT": _select, "DO": _do, "REINDEX": _reindex,
     "CLUSTER": _rewriting, "VACUUM": _rewriting,
 }  # fmt: skip
-
-
-def _words(tokens: Sequence[Token]) -> list[str]:
-    return [token.word for token in tokens]
-
-
-def _skip(words: Sequence[str], at: int, over: frozenset[str] | set[str]) -> int:
-    while at < len(words) and words[at] in over:
-        at += 1
-    return at
-
-
-def _name(tokens: Sequence[Token], at: int) -> tuple[str, int]:
-    """Return the name at `at`, without `public.`, and where it ends; "?" for what is computed."""
-    words: list[str] = []
-    while at < len(tokens):
-        token = tokens[at]
-        if token.kind is Kind.SIGN and token.text != UNKNOWN:
-            break
-        plain = token.text.lower() if token.kind is Kind.WORD else token.text
-        words.append(UNKNOWN if UNKNOWN in plain else plain)
-        at += 1
-        if at >= len(tokens) or tokens[at].text != ".":
-            break
-        at += 1
-    if not words or UNKNOWN in words:
-        return UNKNOWN, at
-    return ".".join(words[1:] if words[0] == "public" and len(words) > 1 else words), at
-
-
-def _parts(tokens: Sequence[Token]) -> list[Sequence[Token]]:
-    """Return what stands between commas that are in no parentheses."""
-    found: list[Sequence[Token]] = []
-    depth = start = 0
-    for at, token in enumerate(tokens):
-        if token.kind is not Kind.SIGN:
-            continue
-        depth += (token.text in "([") - (token.text in ")]")
-        if token.text == "," and depth == 0:
-            found.append(tokens[start:at])
-            start = at + 1
-    return [part for part in [*found, tokens[start:]] if part]

@@ -102,11 +102,11 @@ class Project:
         """Downgrade to `target`."""
         self.run(lambda revision, context: self.script._downgrade_revs(target, revision), connection)
 
-    def sql(self, revision: str, parents: list[str]) -> str:
+    def sql(self, revision: str, parents: list[str], path: str) -> Rendered:
         """Return the SQL of one revision's upgrade; nothing is connected to."""
         from alembic.runtime.environment import EnvironmentContext
 
-        out = io.StringIO()
+        out = Rendered(path)
         start = parents[0] if parents else "base"
         steps = lambda rev, context: self.script._upgrade_revs(revision, rev)  # noqa: E731
         with EnvironmentContext(
@@ -117,7 +117,34 @@ class Project:
                 transactional_ddl=False,
             )  # fmt: skip
             env.run_migrations()
-        return out.getvalue()
+        return out
+
+
+class Rendered(io.StringIO):
+    """SQL as it is rendered, and which line of the migration each piece came from."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._at = 0
+        self.lines: list[tuple[int, int]] = []  # line of the SQL from 0, line of the migration
+
+    def write(self, text: str) -> int:
+        line = line_in(self._path)
+        if line is not None and text.strip():
+            self.lines.append((self._at, line))
+        self._at += text.count("\n")
+        return super().write(text)
+
+
+def line_in(path: str) -> int | None:
+    """Return the line of `path` that is being run right now, None outside of it."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename == path:
+            return frame.f_lineno
+        frame = frame.f_back
+    return None
 
 
 class Watch:
@@ -152,7 +179,7 @@ class Watch:
             self.known = set(self.before[0])
 
     def _after(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        line, known = self._line(), self.known or set()
+        line, known = line_in(self.path), self.known or set()
         if line is None:
             return
         tables, scans = self._look(connection)
@@ -174,14 +201,6 @@ class Watch:
             if oid not in tables
         }
         self.found.append({"line": line, "sql": statement, "tables": touched | gone, "at": time.time()})
-
-    def _line(self) -> int | None:
-        frame: FrameType | None = sys._getframe()
-        while frame is not None:
-            if frame.f_code.co_filename == self.path:
-                return frame.f_lineno
-            frame = frame.f_back
-        return None
 
 
 def snapshot(connection: Connection) -> list[list[str]]:
@@ -294,7 +313,8 @@ def render(project: Project, request: Request, say: Say) -> None:
     """Say the SQL of each revision of `check`; one that can't be rendered says why."""
     for one in request["check"]:
         try:
-            say({"revision": one["id"], "sql": project.sql(one["id"], one["down"])})
+            out = project.sql(one["id"], one["down"], str(Path(one["path"])))
+            say({"revision": one["id"], "sql": out.getvalue(), "lines": out.lines})
         except BaseException as error:
             say({"revision": one["id"], **told(error, one["path"])})
 

@@ -1,0 +1,167 @@
+"""Lint the revisions that are new: since a reference, or since the last release."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from ccops.core.allowing import Allowed, judged, read_allowed
+from ccops.core.errors import CcopsError
+from ccops.core.reports.marks import Mark, Severity
+from ccops.migrations.check import project, shown
+from ccops.migrations.config import AlembicConfig
+from ccops.migrations.graph import Graph
+from ccops.migrations.history import History
+from ccops.migrations.lint.action import Action
+from ccops.migrations.lint.operations import operations
+from ccops.migrations.lint.plan import Ground, planned, read_named
+from ccops.migrations.lint.rules import findings
+from ccops.migrations.lint.squawk import find_squawk, squawk_marks
+from ccops.migrations.released import lock_path, read_lock
+from ccops.migrations.revision import Revision
+from ccops.migrations.scratch import run
+
+# Findings of other parts of the gate may be allowed as well; only of these it is known that they are gone.
+_OWN = frozenset(
+    {
+        "ALEMBIC_DROP_TABLE", "ALEMBIC_DROP_COLUMN", "ALEMBIC_DROP_OBJECT", "ALEMBIC_RENAME",
+        "ALEMBIC_RETYPE", "ALEMBIC_SET_NOT_NULL", "ALEMBIC_ADD_REQUIRED", "ALEMBIC_TRUNCATE",
+        "ALEMBIC_WRITE_ALL", "ALEMBIC_SQL_COMPUTED", "ALEMBIC_CONCURRENT", "ALEMBIC_INDEX_LEFTOVER",
+        "ALEMBIC_LOCK_TIMEOUT",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LintCall:
+    """What to lint. `since` "" means: what released.lock does not hold."""
+
+    config: Path
+    since: str = ""
+    python: str = sys.executable
+    settings: Mapping[str, str] | None = None
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What was found, in which revisions, and of each part what was looked at."""
+
+    config: AlembicConfig
+    marks: tuple[Mark, ...]
+    revisions: tuple[Revision, ...]
+    parts: Mapping[str, str]
+
+    @property
+    def open(self) -> tuple[Mark, ...]:
+        """Return the findings nobody answered for."""
+        return tuple(mark for mark in self.marks if not mark.accepted)
+
+    @property
+    def failed(self) -> bool:
+        """Return whether an error is open."""
+        return any(mark.severity is Severity.ERROR for mark in self.open)
+
+
+def lint(call: LintCall, today: date) -> Linted:
+    """Lint the new revisions. Raises UsageError for a project, lock or reference that can't be read."""
+    config, scanned, graph = project(call.config)
+    released, new, how = _new(call, config, graph)
+    broken = [
+        Mark(fault.code, fault.message, file=shown(fault.path), line=fault.line, detail=fault.detail)
+        for fault in scanned.faults
+    ]
+    if not graph.nodes:
+        broken.append(Mark("ALEMBIC_EMPTY", "the project has no revisions", file=shown(config.path)))
+    ground = Ground(graph, released, cache(_actions))
+    timeout_set = _timeout_set(config)
+    marks = list(broken)
+    for node in new:
+        marks += _static(node, ground, timeout_set=timeout_set)
+    said, rendered = _squawk(call, config, new)
+    comments = {shown(node.path): read_allowed(_lines(node)) for node in new}
+    every = list(judged([*marks, *rendered], comments, today, _invalid, _unused))
+    parts = {"revisions": f"{len(new)} of {len(graph.nodes)}: {how}", "squawk": said}
+    ordered = sorted(every, key=lambda mark: (mark.file, mark.line, mark.code))
+    return Linted(config, tuple(ordered), tuple(new), parts)
+
+
+def _new(call: LintCall, config: AlembicConfig, graph: Graph) -> tuple[set[str], list[Revision], str]:
+    """Return what is released, what is linted (oldest first), and a sentence on how that was chosen."""
+    order = [graph.nodes[ident] for ident in graph.ordered(set(graph.nodes))]
+    held = set(read_lock(lock_path(config)))
+    if call.since:
+        history = History(config.locations[0])
+        history.check_ref(call.since)
+        there = {path.resolve() for path in history.at(call.since, config.locations)}
+        # What the base branch has is deployed from there: it may carry a plan as what is held may.
+        old = {node.id for node in order if node.path.resolve() in there}
+        return held | old, [node for node in order if node.id not in old], f"not in {call.since}"
+    if not held:
+        return held, order, f"nothing is held by {lock_path(config).name}, so all are looked at"
+    return held, [node for node in order if node.id not in held], f"not held by {lock_path(config).name}"
+
+
+def _static(node: Revision, ground: Ground, *, timeout_set: bool) -> Iterator[Mark]:
+    file = shown(node.path)
+    found = findings(node, ground.actions_of(node), file, timeout_set=timeout_set)
+    yield from planned(node, found, read_named(_lines(node)), ground, file)
+
+
+def _actions(node: Revision) -> Sequence[Action]:
+    try:
+        return operations(node.path.read_text(encoding="utf-8-sig"))
+    except (SyntaxError, ValueError, OSError, RecursionError):
+        return ()  # a finding of its own: the file can't be read
+
+
+def _lines(node: Revision) -> list[str]:
+    try:
+        return node.path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, ValueError):
+        return []
+
+
+def _timeout_set(config: AlembicConfig) -> bool:
+    try:
+        return "lock_timeout" in (config.script_location / "env.py").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+
+
+def _squawk(call: LintCall, config: AlembicConfig, new: Sequence[Revision]) -> tuple[str, list[Mark]]:
+    """Return what was looked at by squawk, and its findings. What can't be rendered is said, by name."""
+    squawk = find_squawk(config.path.resolve().parent)
+    if squawk is None:
+        return "not looked at: squawk is not installed (pip install squawk-cli)", []
+    if not new:
+        return "nothing to look at", []
+    runner = run.Runner(config, call.python, call.settings, call.timeout_s)
+    try:
+        answers = list(run.rendered(runner, new))
+    except CcopsError as error:
+        return f"not looked at: {error.evidence or error.message}", []
+    by_id, marks, left = {node.id: node for node in new}, [], []
+    for answer in answers:
+        node = by_id[str(answer["revision"])]
+        found, why = squawk_marks(squawk, node, answer, shown(node.path))
+        marks += found
+        if why:
+            line = f" (line {answer['line']})" if answer.get("line") else ""
+            left.append(f"{node.id} not: {why}{line}")
+    return "; ".join([f"{len(answers) - len(left)} of {len(new)} revisions", *left]), marks
+
+
+def _invalid(file: str, one: Allowed, why: str) -> Mark:
+    return Mark("ALEMBIC_ALLOW_INVALID", why, file=file, line=one.line, next_step="give a reason and a day")
+
+
+def _unused(file: str, one: Allowed) -> Mark | None:
+    if one.code not in _OWN:
+        return None
+    said = f"{one.code} is allowed here and not found any more"
+    return Mark("ALEMBIC_ALLOW_UNUSED", said, Severity.WARNING, file=file, line=one.line)

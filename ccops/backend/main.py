@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from ccops.backend import lifespan as parts
 from ccops.backend.core import errors, handlers
+from ccops.backend.core.express import Express
 from ccops.backend.core.middleware import RequestContext
 from ccops.backend.core.responses import JSON
 from ccops.backend.routers import (
@@ -63,6 +64,7 @@ def create_app() -> FastAPI:
     handlers.install(app)
     for module in ROUTERS:
         app.include_router(module.router)
+    app.add_middleware(Express, lanes=shop.EXPRESS)
     app.add_middleware(RequestContext)
     return app
 

@@ -23,7 +23,12 @@ _bearer = HTTPBearer(auto_error=False, description="Access token of /api/auth/lo
 async def _claims(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Claims:
     if given is None:
         raise ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
-    claims = read_access_token(given.credentials)
+    return await authenticated(given.credentials)
+
+
+async def authenticated(token: str) -> Claims:
+    """Return who an access token stands for; raises TOKEN_EXPIRED or UNAUTHORIZED."""
+    claims = read_access_token(token)
     if await is_revoked(claims.family):
         raise ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
     return claims
@@ -63,12 +68,17 @@ class Idempotency:
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()
 
 
+def keyed(key: Idempotency) -> Idempotency:
+    """Return `key`; the running request counts as one that may have a twin."""
+    if key.key is not None:
+        mark_keyed()
+    return key
+
+
 async def _optional_key(
     key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
 ) -> Idempotency:
-    if key is not None:
-        mark_keyed()
-    return Idempotency(key)
+    return keyed(Idempotency(key))
 
 
 async def _required_key(
@@ -76,8 +86,7 @@ async def _required_key(
 ) -> Idempotency:
     if not key:
         raise ApiError("IDEMPOTENCY_KEY_MISSING")
-    mark_keyed()
-    return Idempotency(key)
+    return keyed(Idempotency(key))
 
 
 OptionalKey = Annotated[Idempotency, Depends(_optional_key)]

@@ -20,8 +20,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def api_error(_: Request, error: ApiError) -> JSON:
-        body = error_body(error.code, error.message, error.details)
-        return JSON(body, error.status, headers=error.headers)
+        return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def validation(_: Request, error: RequestValidationError) -> JSON:
@@ -46,6 +45,11 @@ def install(app: FastAPI) -> None:
 def _short(part: str | int) -> str | int:
     # Names of unknown fields come from the client and may be as long as the body.
     return part if isinstance(part, int) else part[:200]
+
+
+def refusal(error: ApiError) -> JSON:
+    """Return the answer that a declared code makes."""
+    return JSON(error_body(error.code, error.message, error.details), error.status, headers=error.headers)
 
 
 def unexpected() -> JSON:

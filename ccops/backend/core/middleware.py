@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import lru_cache
 
+from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ccops.backend import metrics
@@ -12,6 +14,22 @@ from ccops.backend.core import context, handlers
 
 log = logging.getLogger("ccops.backend.http")
 _STREAM = b"text/event-stream; charset=utf-8"
+
+
+# Finding the child of some labels costs more than counting: routes, methods and statuses are few.
+@lru_cache(maxsize=len(metrics.METHODS))
+def _in_progress(method: str) -> Gauge:
+    return metrics.in_progress.labels(method)
+
+
+@lru_cache(maxsize=2_000)
+def _requests(handler: str, method: str, status: int) -> Counter:
+    return metrics.requests.labels(handler, method, str(status))
+
+
+@lru_cache(maxsize=1_000)
+def _duration(handler: str, method: str) -> Histogram:
+    return metrics.duration.labels(handler, method)
 
 
 class RequestContext:
@@ -47,13 +65,16 @@ class RequestContext:
             await send(message)
 
         method = scope["method"] if scope["method"] in metrics.METHODS else "OTHER"
-        with metrics.in_progress.labels(method).track_inprogress():
-            try:
-                await self.app(scope, receive, send_with_ids)
-            except Exception:  # the last net: the body must keep its shape
-                log.exception("unexpected error request_id=%s trace_id=%s", ids.request_id, ids.trace_id)
-                await handlers.unexpected()(scope, receive, send_with_ids)
+        in_progress = _in_progress(method)
+        in_progress.inc()
+        try:
+            await self.app(scope, receive, send_with_ids)
+        except Exception:  # the last net: the body must keep its shape
+            log.exception("unexpected error request_id=%s trace_id=%s", ids.request_id, ids.trace_id)
+            await handlers.unexpected()(scope, receive, send_with_ids)
+        finally:
+            in_progress.dec()
         route = scope.get("route")
         handler = getattr(route, "path", None) or "none"
-        metrics.requests.labels(handler, method, str(status)).inc()
-        metrics.duration.labels(handler, method).observe((streaming or time.perf_counter()) - started)
+        _requests(handler, method, status).inc()
+        _duration(handler, method).observe((streaming or time.perf_counter()) - started)

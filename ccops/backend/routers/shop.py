@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from ccops.backend.core.deps import CurrentUser, RequiredKey
 from ccops.backend.core.errors import responses
+from ccops.backend.core.express import Lane
 from ccops.backend.core.responses import stored
 from ccops.backend.schemas.shop import BuyIn, BuyOut, Catalog, Transactions
 from ccops.backend.services import shop as service
@@ -64,3 +65,6 @@ async def buy(user: CurrentUser, key: RequiredKey, wanted: BuyIn) -> Response:
     """Buy: 200 paid in gold, 202 paid outside; the same key answers the same bytes again."""
     status, body, replayed = await service.buy(user.user_id, wanted, key)
     return stored(status, body, replayed=replayed)
+
+
+EXPRESS = (Lane("/api/shop/buy", BuyIn, buy),)

@@ -61,6 +61,8 @@ class Database:
 
     def __init__(self) -> None:
         self._pool: asyncpg.Pool | None = None
+        self._kept: list[asyncpg.pool.PoolConnectionProxy] = []
+        self._waiting = 0
 
     async def open(self, *, min_size: int = 2, application_name: str = "backend") -> None:
         """Connect; raises OSError or asyncpg errors when PostgreSQL does not answer."""
@@ -84,25 +86,49 @@ class Database:
         """Close every connection; in-flight queries get a moment to end."""
         if self._pool is not None:
             pool, self._pool = self._pool, None
+            self._kept.clear()
             pool.terminate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection in autocommit: every statement is its own transaction."""
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise ApiError("STORE_UNAVAILABLE")
         with translated():
-            async with self._pool.acquire(timeout=5) as conn:
+            conn = await self._taken(pool)
+            try:
                 yield cast(Connection, conn)
+            except BaseException:
+                await pool.release(conn)
+                raise
+            if self._waiting or self._pool is not pool:
+                await pool.release(conn)
+            else:
+                self._kept.append(conn)
+
+    async def _taken(self, pool: asyncpg.Pool) -> asyncpg.pool.PoolConnectionProxy:
+        """Return a connection that was lent before, else one of the pool.
+
+        Taking from the pool and giving back cost two tasks, more than a short query. So what a request has
+        left in order stays out, for the next one, unless somebody waits for the pool.
+        """
+        while self._kept:
+            conn = self._kept.pop()
+            if _is_open(conn):
+                return conn
+            await pool.release(conn)
+        self._waiting += 1
+        try:
+            return await pool.acquire(timeout=5)
+        finally:
+            self._waiting -= 1
 
     @asynccontextmanager
     async def tx(self) -> AsyncIterator[Connection]:
         """Lend a connection inside one transaction (READ COMMITTED); nothing below commits."""
-        if self._pool is None:
-            raise ApiError("STORE_UNAVAILABLE")
-        with translated():
-            async with self._pool.acquire(timeout=5) as conn, conn.transaction():
-                yield cast(Connection, conn)
+        async with self.connection() as conn, cast(asyncpg.Connection, conn).transaction():
+            yield conn
 
     @asynccontextmanager
     async def dedicated(self, *, application_name: str) -> AsyncIterator[Connection]:
@@ -163,6 +189,13 @@ def _code_of(error: asyncpg.PostgresError) -> str | None:
     if state.startswith(("08", "53", "57", "58")) or state in {"25P03", "25006"}:
         return "STORE_UNAVAILABLE"
     return CONSTRAINTS.get(str(getattr(error, "constraint_name", "") or ""))
+
+
+def _is_open(conn: asyncpg.pool.PoolConnectionProxy) -> bool:
+    try:
+        return not conn.is_closed()
+    except asyncpg.InterfaceError:  # its server has ended it, and the pool took it back
+        return False
 
 
 async def _keep(_: asyncpg.Connection) -> None:

@@ -15,6 +15,7 @@ from ccops.backend.realtime.hub import hub
 from ccops.backend.services import mock_gateway, payments
 from ccops.backend.services.metrics_feed import feed
 from ccops.backend.services.pipeline_health import last_seen
+from ccops.backend.utils.garbage import rarely_collect
 from ccops.backend.utils.redis import redis
 from ccops.backend.utils.tasks import cancel
 
@@ -24,6 +25,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     """Open what the routes need; close it in reverse order."""
     if settings.fault:
         faults.plant(settings.fault)
+    rarely_collect()
     await db.open()
     hub.start()
     try:

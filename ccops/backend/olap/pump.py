@@ -21,6 +21,7 @@ log = logging.getLogger("ccops.backend.olap")
 
 _REST_S = 0.1
 # An insert costs ClickHouse about the same for one row as for a thousand: under load it comes twice a second.
+# Behind a full batch more is waiting already, as after an outage: that one is followed by the next.
 _BUSY_ROWS = 32
 _GATHER_S = 0.4
 _RETRY_S = 0.5
@@ -80,7 +81,7 @@ class Pump:
             self._stop.wait(_REST_S)
         elif self._write(store, batch):
             commit(consumer, batch)
-            if len(batch) >= _BUSY_ROWS:
+            if len(batch) >= _BUSY_ROWS and not reader.full:
                 self._stop.wait(_GATHER_S)
 
     def _write(self, store: ClickHouse, batch: Sequence[Message]) -> bool:

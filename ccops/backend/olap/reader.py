@@ -26,10 +26,14 @@ _Place = tuple[str, int]
 
 
 class Reader:
-    """Batches of one consumer. `reachable` is False while the broker does not answer."""
+    """Batches of one consumer.
+
+    `reachable` is False while the broker does not answer; `full` is True after a batch that took no more.
+    """
 
     def __init__(self, consumer: Consumer) -> None:
         self.reachable = True
+        self.full = False
         self._consumer = consumer
         self._resting = False
         self._known: set[_Place] = set()
@@ -68,6 +72,7 @@ class Reader:
                 self._open.add(_place(event))
             elif event.partition() is not None:
                 self._open.discard(_place(event))
+        self.full = len(batch) >= BATCH_ROWS or size >= BATCH_BYTES
         return batch
 
     def _follow(self, places: set[_Place]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import Consumer, Message
 
 from ccops.backend.core.config import settings
 from ccops.backend.olap import pump as module
@@ -16,6 +16,7 @@ from ccops.backend.olap.clickhouse_client import ClickHouse, StoreDown
 from ccops.backend.olap.dead_letters import Loss
 from ccops.backend.olap.domains import DOMAINS
 from ccops.backend.olap.pump import Pump
+from ccops.backend.olap.reader import Reader
 from ccops.backend.olap.tables import Row, Table
 
 GOOD = {
@@ -73,3 +74,31 @@ def test_poison_is_put_aside_once_however_often_its_batch_is_read(monkeypatch: p
     store.up = True
     assert pump._write(cast(ClickHouse, store), batch) is True
     assert ([loss.source.rpartition("/")[2] for loss in given], len(store.rows)) == (["0"], 1)
+
+
+class Source:
+    """In the place of a consumer and its reader: batches of so many records."""
+
+    def __init__(self, count: int, *, full: bool) -> None:
+        self._count = count
+        self.full = full
+        self.reachable = True
+
+    def assignment(self) -> list[object]:
+        return [object()]
+
+    def collect(self) -> list[Message]:
+        return cast(list[Message], [Record(n, json.dumps(GOOD).encode()) for n in range(self._count)])
+
+
+@pytest.mark.parametrize(("count", "full", "waits"), [(40, False, 1), (40, True, 0), (5, False, 0)])
+def test_a_busy_batch_is_followed_by_a_pause_unless_more_is_waiting(
+    monkeypatch: pytest.MonkeyPatch, count: int, full: bool, waits: int
+) -> None:
+    stop, source, paused = threading.Event(), Source(count, full=full), list[float]()
+    monkeypatch.setattr(stop, "wait", paused.append)
+    monkeypatch.setattr(module, "commit", lambda consumer, batch: None)
+    pump, store = Pump(DOMAINS[0], stop), Store()
+    store.up = True
+    pump._step(cast(Consumer, source), cast(Reader, source), cast(ClickHouse, store))
+    assert (len(store.rows), len(paused)) == (count, waits)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from ccops.core.clock import iso
 from ccops.core.errors import CcopsError, ExitCode
@@ -83,6 +83,19 @@ def envelope(report: Report) -> dict[str, object]:
     }
 
 
+class _Masked:
+    """A stream that masks what is written to it. A console writes whole lines, so that nothing is cut."""
+
+    def __init__(self, stream: TextIO, masker: Masker) -> None:
+        self._stream, self._masker = stream, masker
+
+    def write(self, text: str) -> int:
+        return self._stream.write(self._masker.text(text))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
 def error_report(error: CcopsError) -> Report:
     """Return the envelope of a failure that came before there was data."""
     issue = Issue(error.code, error.message, evidence=error.evidence, next_step=error.next_step)
@@ -94,7 +107,7 @@ def write(report: Report, output: Output, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     if output is Output.TEXT:
         if report.text is not None:
-            report.text(console(stream))
+            report.text(console(cast("TextIO", _Masked(stream, report.masker))))
         for issue in report.issues:
             sys.stderr.write(issue_text(issue, report.masker))
         return

@@ -29,8 +29,12 @@ class SloReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 when one fails, and when one is inconclusive under --strict; 4 when a store was silent."""
-        codes = [ExitCode.OK]
+        """1 when one fails, and when one is inconclusive under --strict; 4 when a store was silent.
+
+        1 also when nothing was judged, or Prometheus has not seen the service at all: that is never green.
+        """
+        judged = any(one.verdict is not Verdict.INCONCLUSIVE for one in self.outcomes)
+        codes = [ExitCode.OK if judged and self.coverage else ExitCode.NEGATIVE]
         for one in self.outcomes:
             if one.unreachable:
                 codes.append(ExitCode.UNREACHABLE)

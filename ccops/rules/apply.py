@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from ccops.core.actor import actor
 from ccops.core.clock import SystemClock, iso
 from ccops.core.errors import CcopsError, Degraded, Refused, Unreachable
+from ccops.core.masking import mask_urls
 from ccops.core.profile import Profile
 from ccops.rules import folder, journal, server
 from ccops.rules.journal import Unended
@@ -218,7 +219,7 @@ def _log(job: Job, run: str, outcome: str, error: BaseException | None = None) -
         "run": run,
         "env": job.profile.env,
         "folder": str(job.place.folder),
-        "server": job.place.url,
+        "server": mask_urls(job.place.url),
         "actor": actor(),
         "reason": job.reason.strip(),
         "outcome": outcome,

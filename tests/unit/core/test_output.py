@@ -35,6 +35,14 @@ def test_the_text_of_an_issue_is_what_evidence_next() -> None:
     assert text.splitlines() == ["error[X]: it broke", "  seen 5", "next: ccops up"]
 
 
+def test_secrets_are_masked_on_the_screen_too() -> None:
+    said = "s3cr3t-value of http://user:hunter2@prometheus:9090"
+    report = Report(
+        "x/v1", None, masker=Masker(["s3cr3t-value"]), text=lambda console: console.print(said, markup=False)
+    )
+    assert _written(report, Output.TEXT).strip() == "*** of http://user:***@prometheus:9090"
+
+
 def test_secrets_are_masked_in_every_machine_format() -> None:
     report = Report("x/v1", {"token": "s3cr3t-value"}, masker=Masker(["s3cr3t-value"]))
     for output in (Output.JSON, Output.YAML, Output.MD):

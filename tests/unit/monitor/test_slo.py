@@ -171,12 +171,14 @@ def test_a_silent_database_is_neither_green_nor_a_verdict(monkeypatch: pytest.Mo
     assert stored.ask(_profile())[2] is False
 
 
-def _report(*verdicts: Verdict, strict: bool = False, unreachable: bool = False) -> slo.SloReport:
+def _report(
+    *verdicts: Verdict, strict: bool = False, unreachable: bool = False, coverage: float = 1.0
+) -> slo.SloReport:
     made = tuple(
         Outcome("x", "x", one, 1.0, ">=", 1.0, "", 1, 1, "1h", "", unreachable=unreachable)
         for one in verdicts
     )
-    return slo.SloReport("", Window(0, 1), 1.0, made, strict)
+    return slo.SloReport("", Window(0, 1), coverage, made, strict)
 
 
 def test_the_exit_code_is_that_of_the_worst() -> None:
@@ -185,6 +187,8 @@ def test_the_exit_code_is_that_of_the_worst() -> None:
     assert _report(P, I, strict=True).exit_code is ExitCode.NEGATIVE
     assert _report(P, F).exit_code is ExitCode.NEGATIVE
     assert _report(I, unreachable=True).exit_code is ExitCode.UNREACHABLE
+    assert _report(I, I).exit_code is ExitCode.NEGATIVE
+    assert _report(P, I, coverage=0.0).exit_code is ExitCode.NEGATIVE
     severities = [mark.severity.value for mark in _report(P, I, F).marks()]
     assert severities == ["warning", "error"]
 

@@ -118,7 +118,7 @@ def _timeout(node: Revision, actions: Sequence[Action], file: str, *, timeout_se
             return
         if one.does in EXCLUSIVE:
             mark = Mark(
-                "ALEMBIC_LOCK_TIMEOUT", f"{node.id}: locks {one.table} with no lock_timeout", Severity.INFO,
+                "ALEMBIC_LOCK_TIMEOUT", f"{node.id}: locks {one.what} with no lock_timeout", Severity.INFO,
                 file=file, line=one.line, subject=node.id,
                 detail="while it waits behind one long reader, everybody else waits behind it",
                 next_step="op.execute(\"SET LOCAL lock_timeout = '5s'\") first, and try again when it fails",

@@ -142,8 +142,8 @@ def _create(tokens: Sequence[Token]) -> Iterator[Action]:
 
 def _truncate(tokens: Sequence[Token]) -> Iterator[Action]:
     words = words_of(tokens)
-    for part in parts_of(tokens[skip(words, 1, {"TABLE", "ONLY"}) :]):
-        yield Action(Does.TRUNCATE, name_at(part, 0)[0])
+    for part in parts_of(tokens[skip(words, 1, {"TABLE"}) :]):
+        yield Action(Does.TRUNCATE, name_at(part, skip(words_of(part), 0, {"ONLY"}))[0])
 
 
 def _write(tokens: Sequence[Token]) -> Iterator[Action]:

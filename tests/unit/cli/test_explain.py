@@ -26,6 +26,7 @@ TAKERS = {
     "Offence",
     "Clash",
     "Mark",
+    "Rule",
     "bad",
     "_mark",
     "_comment_mark",

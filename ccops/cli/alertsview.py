@@ -13,7 +13,7 @@ from ccops.core.clock import SystemClock, iso
 from ccops.core.errors import UsageError
 from ccops.core.output import Report
 from ccops.core.profile import Profile
-from ccops.rules.alerts import Alert, check_alert, listed, parse_matchers, url_of
+from ccops.rules.alerts import Alert, check_alert, check_ident, listed, parse_matchers, url_of
 from ccops.rules.silences import Silence, Silencer, check_lease, open_silencer, owner_of
 
 if TYPE_CHECKING:
@@ -83,11 +83,12 @@ def unsilence_report(profile: Profile, call: Call, ident: str) -> Report:
             evidence="both were given" if ident else "neither was given",
             next_step="ccops alerts list    shows both",
         )
-    matchers = parse_matchers(call.name, call.match)
+    if ident:
+        check_ident(ident, call.match)
+    matchers = {} if ident else parse_matchers(call.name, call.match)
     with open_silencer(url_of(profile), SystemClock()) as silencer:
-        idents = [ident] if ident else _own(silencer, matchers, call.author)
-        for one in idents:
-            silencer.end(one, call.author)
+        found = [ident] if ident else _own(silencer, matchers, call.author)
+        idents = [one for one in found if silencer.end(one, call.author)]
     said = f"ended {', '.join(idents)}" if idents else f"{call.author} has no such silence: nothing to do"
     return Report(
         "ccops.alerts.unsilence/v1",

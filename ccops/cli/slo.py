@@ -16,7 +16,7 @@ app = new_app(
     ccops slo report                        the last hour
     ccops slo report --since 7d --strict    for a release: what is not proved is not passed
 
-    Exit codes: 0 none fails, 1 one does or none was judged (--strict: one is inconclusive), 2 usage, 4 a store is silent.
+    Exit codes: 0 none fails, 1 one does or none was judged (--strict: or some), 2 usage, 4 a store is silent.
     """
 )
 
@@ -53,7 +53,7 @@ def report(
     Each is PASS, FAIL or INCONCLUSIVE, with the number of samples it rests on; too few are never a PASS.
     Thresholds are those of the alert rules: env/NAME.env, else rules_templates/thresholds.yml.
 
-    Exit codes: 0 none fails, 1 one does or none was judged (--strict: one is inconclusive), 2 usage, 4 a store is silent.
+    Exit codes: 0 none fails, 1 one does or none was judged (--strict: or some), 2 usage, 4 a store is silent.
     """
     from ccops.cli.sloview import slo_report
 

@@ -17,6 +17,7 @@ from ccops.rules.silences import KEY
 if TYPE_CHECKING:
     import httpx
 
+_IDENT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
@@ -65,9 +66,13 @@ def parse_alerts(plain: object) -> tuple[Alert, ...]:
 def parse_matchers(name: str, pairs: Sequence[str]) -> dict[str, str]:
     """Return what a silence of the alert `name` with `LABEL=VALUE` pairs is exact to.
 
-    Raises UsageError for another form, a label twice, an empty value (it would match every alert without the
-    label) and operators: a pattern could silence more than is meant.
+    Raises UsageError for no name, another form, a label twice, an empty value (it would match every alert
+    without the label) and operators: a pattern could silence more than is meant.
     """
+    if not name.strip():
+        raise UsageError(
+            "MATCHER_INVALID", "an alert has a name", next_step="ccops alerts list    shows those that ring"
+        )
     found = {"alertname": name}
     for pair in pairs:
         label, equals, value = pair.partition("=")
@@ -84,6 +89,19 @@ def parse_matchers(name: str, pairs: Sequence[str]) -> dict[str, str]:
             )
         found[label] = value
     return found
+
+
+def check_ident(ident: str, pairs: Sequence[str]) -> None:
+    """Raise UsageError for what is no id of a silence, and for matchers beside one: they would not count."""
+    if pairs or not _IDENT.fullmatch(ident):
+        raise UsageError(
+            "USAGE",
+            "--id names one silence by itself" if pairs else f"--id {ident[:60]!r} is no id of a silence",
+            evidence="--match was given as well"
+            if pairs
+            else "5b1f6f0e-1f2b-4a44-9d3c-2a8b7f1f9c11 would be",
+            next_step="ccops alerts list    shows them",
+        )
 
 
 def check_alert(name: str, profile: Profile) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from ccops.clients.alertmanager import open_alertmanager
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 KEY = "CCOPS_ALERTMANAGER_URL"
 LONGEST_LEASE = timedelta(hours=2)
 _SETTLE_S = 3.0
+_SKEW = timedelta(seconds=5)  # below it ours is the better one: theirs is told in whole seconds
 _ALIVE = frozenset({"active", "pending"})
 _OVER = frozenset({"expired", "gone"})
 
@@ -61,11 +63,12 @@ class Silencer:
 
     def __init__(self, client: httpx.Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
+        self._date: datetime | None = None
 
     def begin(self, matchers: Mapping[str, str], owner: str, comment: str, lease: timedelta) -> Silence:
         """Silence `matchers` until `lease` from now; the owner's own silence is extended, never shortened."""
-        now = self._clock.now()
         own = self.find(matchers, owner)
+        now = self._now()
         ends_at = max(now + lease, own.ends_at) if own else now + lease
         body: dict[str, object] = {
             "matchers": exactly(matchers),
@@ -89,22 +92,30 @@ class Silencer:
         """Return every silence that is active or pending, of whatever owner, by the moment it ends."""
         answer = self._client.get("/silences")
         answer.raise_for_status()
+        self._date = _date(answer.headers.get("date", ""))
         plain = answer.json()
         found = [_silence(item) for item in plain if isinstance(item, dict)]
         return tuple(sorted((one for one in found if one.alive), key=lambda one: one.ends_at))
 
-    def end(self, ident: str, owner: str = "") -> None:
-        """End a silence; one that has ended already, or that nobody knows any more, is fine.
+    def end(self, ident: str, owner: str = "") -> bool:
+        """End a silence and return whether it was alive; one that has ended or that nobody knows is fine.
 
         Raises Refused when `owner` is named and another one made it.
         """
-        if owner:
-            found = self._get(ident)
-            if found is not None and found.owner != owner:
-                raise _foreign(found, owner)
+        found = self._get(ident)
+        if owner and found is not None and found.owner != owner:
+            raise _foreign(found, owner)
+        if found is None or not found.alive:
+            return False
         answer = self._client.delete(f"/silence/{ident}")
         if not answer.is_success and self._state(ident) not in _OVER:
             answer.raise_for_status()
+        return True
+
+    def _now(self) -> datetime:
+        """Return the moment by the clock that ends silences, where ours is another: theirs, to the second."""
+        own = self._clock.now()
+        return own if self._date is None or abs(own - self._date) < _SKEW else self._date
 
     def _state(self, ident: str) -> str:
         found = self._get(ident)
@@ -180,6 +191,13 @@ def _silence(item: Mapping[str, object]) -> Silence:
         state=str(status.get("state")) if isinstance(status, dict) else "",
         exact=len(plain) == len(found) > 0,
     )
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header)
+    except ValueError:
+        return None
 
 
 def _moment(text: object) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from ccops.clients.alertmanager import open_alertmanager
 from ccops.core.clock import iso
 from ccops.core.errors import Refused, Unreachable, UsageError
-from ccops.rules.alerts import parse_matchers
+from ccops.rules.alerts import check_ident, parse_matchers
 from ccops.rules.silences import Silence, Silencer, check_lease, exactly
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -35,6 +36,7 @@ class Server:
         self.items = {str(one["id"]): dict(one) for one in items}
         self.posted: list[dict[str, object]] = []
         self.gone = gone
+        self.headers: dict[str, str] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         ident = request.url.path.rpartition("/")[2]
@@ -45,7 +47,7 @@ class Server:
             self.items[made] = body | {"id": made, "status": {"state": "active"}}
             return httpx.Response(200, json={"silenceID": made})
         if ident == "silences":
-            return httpx.Response(200, json=list(self.items.values()))
+            return httpx.Response(200, json=list(self.items.values()), headers=self.headers)
         if ident not in self.items:
             return httpx.Response(self.gone if request.method == "DELETE" else 404, json="not found")
         if request.method == "DELETE":
@@ -71,6 +73,13 @@ def item(ident: str, owner: str, minutes: int = 10, **changes: object) -> dict[s
 def asked(server: Server, what: Callable[[Silencer], Silence | None]) -> Silence | None:
     with open_alertmanager("http://alerts:9093", transport=httpx.MockTransport(server)) as client:
         return what(Silencer(client, Clock()))
+
+
+def ending(ident: str) -> Callable[[Silencer], None]:
+    def end(silencer: Silencer) -> None:
+        silencer.end(ident, "ccops/me")
+
+    return end
 
 
 def begin(server: Server, owner: str = "ccops/me", lease: timedelta = 15 * MINUTE) -> Silence:
@@ -111,7 +120,7 @@ def test_nobody_ends_the_silence_of_another() -> None:
     server = Server(item("theirs", "ccops/them"))
 
     with pytest.raises(Refused) as refusal:
-        asked(server, lambda silencer: silencer.end("theirs", "ccops/me"))
+        asked(server, ending("theirs"))
 
     assert refusal.value.code == "SILENCE_NOT_OWN" and "--as them" in refusal.value.next_step
     assert server.state("theirs") == {"state": "active"}
@@ -119,7 +128,7 @@ def test_nobody_ends_the_silence_of_another() -> None:
 
 @pytest.mark.parametrize("gone", [500, 404])
 def test_ending_one_that_is_gone_is_fine_on_old_and_new_servers(gone: int) -> None:
-    asked(Server(gone=gone), lambda silencer: silencer.end("unknown", "ccops/me"))
+    asked(Server(gone=gone), ending("unknown"))
 
 
 def test_a_server_that_fails_to_end_one_is_not_fine() -> None:
@@ -135,6 +144,34 @@ def test_a_server_that_fails_to_end_one_is_not_fine() -> None:
         Silencer(client, Clock()).end("mine", "ccops/me")
 
 
+def test_only_what_was_alive_was_ended() -> None:
+    over = item("mine", "ccops/me", status={"state": "expired"})
+
+    def ended(server: Server) -> bool:
+        with open_alertmanager("http://alerts:9093", transport=httpx.MockTransport(server)) as client:
+            return Silencer(client, Clock()).end("mine", "ccops/me")
+
+    assert ended(Server(item("mine", "ccops/me")))
+    assert not ended(Server(over)) and not ended(Server())
+
+
+@pytest.mark.parametrize(
+    ("skew", "begins"),
+    [(2, NOW), (-2, NOW), (3600, NOW + 60 * MINUTE), (-3600, NOW - 60 * MINUTE)],
+)
+def test_a_lease_counts_from_the_servers_clock_where_ours_is_another(skew: int, begins: datetime) -> None:
+    """Ours an hour behind would end a silence before it began; ours ahead would begin it an hour later."""
+    server = Server()
+    server.headers = {"Date": format_datetime(NOW + timedelta(seconds=skew), usegmt=True)}
+
+    begin(server)
+
+    assert (server.posted[-1]["startsAt"], server.posted[-1]["endsAt"]) == (
+        iso(begins),
+        iso(begins + 15 * MINUTE),
+    )
+
+
 def test_a_lease_is_more_than_nothing_and_two_hours_at_most() -> None:
     assert check_lease(timedelta(hours=2)) == timedelta(hours=2)
     for lease in (timedelta(0), -MINUTE, timedelta(hours=2, seconds=1)):
@@ -146,6 +183,19 @@ def test_a_lease_is_more_than_nothing_and_two_hours_at_most() -> None:
 def test_a_matcher_that_is_not_exact_is_refused(pair: str) -> None:
     with pytest.raises(UsageError):
         parse_matchers("KafkaHighConsumerLag", [pair])
+
+
+def test_a_silence_is_of_one_named_alert() -> None:
+    for name in ("", " "):
+        with pytest.raises(UsageError):
+            parse_matchers(name, [])
+
+
+def test_an_id_stands_alone_and_looks_like_one() -> None:
+    check_ident("5b1f6f0e-1f2b-4a44-9d3c-2a8b7f1f9c11", ())
+    for ident, pairs in (("nonsense", ()), ("5b1f6f0e-1f2b-4a44-9d3c-2a8b7f1f9c11", ("a=b",))):
+        with pytest.raises(UsageError):
+            check_ident(ident, pairs)
 
 
 def test_a_value_may_hold_dots_equals_signs_and_blanks() -> None:

@@ -71,7 +71,11 @@ def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output
         "parts": found.parts,
         "findings": [marksview.finding(mark) for mark in found.marks],
     }
-    shown_ = () if output is Output.TEXT else tuple(marksview.issue(mark) for mark in found.marks)
+    shown_ = (
+        ()
+        if output is Output.TEXT
+        else tuple(marksview.issue(mark) for mark in found.marks if not mark.accepted)
+    )
     quiet = any(spec.endswith("=-") for spec in call.reports)
 
     def draw(screen: Console) -> None:
@@ -115,7 +119,7 @@ def write_sizes(out: Path, env: str, project: Path | None) -> None:
 
 def mark_report(found: Checked) -> MarkReport:
     """Return the findings for other programs; every revision without one counts as checked."""
-    named = {mark.subject for mark in found.marks}
+    named = {mark.subject for mark in found.marks if not mark.accepted}
     fine = tuple(ident for ident in found.graph.nodes if ident not in named)
     broken = "" if found.graph.nodes else "no revision was looked at"
     return MarkReport(
@@ -124,8 +128,9 @@ def mark_report(found: Checked) -> MarkReport:
 
 
 def _outcome(found: Checked) -> str:
-    errors = sum(mark.severity == "error" for mark in found.marks)
-    warnings = len(found.marks) - errors
+    still = [mark for mark in found.marks if not mark.accepted]
+    errors = sum(mark.severity == "error" for mark in still)
+    warnings = len(still) - errors
     return f"{'FAIL' if found.failed else 'OK'} {errors} errors, {warnings} warnings in {found.files} files"
 
 

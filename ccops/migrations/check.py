@@ -47,7 +47,7 @@ class Checked:
     @property
     def failed(self) -> bool:
         """Return whether an error is open, or nothing was looked at."""
-        return any(mark.severity is Severity.ERROR for mark in self.marks)
+        return any(mark.severity is Severity.ERROR and not mark.accepted for mark in self.marks)
 
 
 def check(wanted: Wanted) -> Checked:

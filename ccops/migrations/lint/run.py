@@ -9,9 +9,9 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from ccops.core.allowing import Allowed, judged, read_allowed
 from ccops.core.errors import CcopsError
 from ccops.core.reports.marks import Mark, Severity
+from ccops.migrations.allowing import allow, lines_of
 from ccops.migrations.check import project, shown
 from ccops.migrations.config import AlembicConfig
 from ccops.migrations.graph import Graph
@@ -83,8 +83,7 @@ def lint(call: LintCall, today: date) -> Linted:
     for node in new:
         marks += _static(node, ground, timeout_set=timeout_set)
     said, rendered = _squawk(call, config, new)
-    comments = {shown(node.path): read_allowed(_lines(node)) for node in new}
-    every = list(judged([*marks, *rendered], comments, today, _invalid, _unused))
+    every = allow([*marks, *rendered], new, today, _OWN.__contains__)
     parts = {"revisions": f"{len(new)} of {len(graph.nodes)}: {how}", "squawk": said}
     ordered = sorted(every, key=lambda mark: (mark.file, mark.line, mark.code))
     return Linted(config, tuple(ordered), tuple(new), parts)
@@ -109,7 +108,7 @@ def _new(call: LintCall, config: AlembicConfig, graph: Graph) -> tuple[set[str],
 def _static(node: Revision, ground: Ground, *, timeout_set: bool) -> Iterator[Mark]:
     file = shown(node.path)
     found = findings(node, ground.actions_of(node), file, timeout_set=timeout_set)
-    yield from planned(node, found, read_named(_lines(node)), ground, file)
+    yield from planned(node, found, read_named(lines_of(node)), ground, file)
 
 
 def _actions(node: Revision) -> Sequence[Action]:
@@ -117,13 +116,6 @@ def _actions(node: Revision) -> Sequence[Action]:
         return operations(node.path.read_text(encoding="utf-8-sig"))
     except (SyntaxError, ValueError, OSError, RecursionError):
         return ()  # a finding of its own: the file can't be read
-
-
-def _lines(node: Revision) -> list[str]:
-    try:
-        return node.path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, ValueError):
-        return []
 
 
 def _timeout_set(config: AlembicConfig) -> bool:
@@ -154,14 +146,3 @@ def _squawk(call: LintCall, config: AlembicConfig, new: Sequence[Revision]) -> t
             line = f" (line {answer['line']})" if answer.get("line") else ""
             left.append(f"{node.id} not: {why}{line}")
     return "; ".join([f"{len(answers) - len(left)} of {len(new)} revisions", *left]), marks
-
-
-def _invalid(file: str, one: Allowed, why: str) -> Mark:
-    return Mark("ALEMBIC_ALLOW_INVALID", why, file=file, line=one.line, next_step="give a reason and a day")
-
-
-def _unused(file: str, one: Allowed) -> Mark | None:
-    if one.code not in _OWN:
-        return None
-    said = f"{one.code} is allowed here and not found any more"
-    return Mark("ALEMBIC_ALLOW_UNUSED", said, Severity.WARNING, file=file, line=one.line)

@@ -276,7 +276,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_limited_user_counts_user_id")),
         sa.PrimaryKeyConstraint("package_id", "user_id", name=op.f("pk_limited_user_counts")),
     )
+    # ccops: allow=ALEMBIC_LOCK_TIMEOUT reason=the backend starts behind the migrations: nobody waits
     op.add_column("products", sa.Column("season", sa.Text(), nullable=True))
+    # ccops: allow=ALEMBIC_SQUAWK reason=the backend starts behind the migrations: nobody waits
+    # ccops: allow=ALEMBIC_LOCK_FOREIGN_KEY reason=the backend starts behind the migrations: nobody waits
     op.create_foreign_key(op.f("fk_products_season"), "products", "battle_pass_seasons", ["season"], ["id"])
     op.add_column(
         "shop_transactions", sa.Column("gold_amount", sa.BigInteger(), server_default="0", nullable=False)
@@ -287,7 +290,10 @@ def upgrade() -> None:
     # No achievement was ever claimed before this revision: every claimed_gold may be NULL.
     op.add_column("user_achievements", sa.Column("claimed_gold", sa.BigInteger(), nullable=True))
     for table, name, rule in _CLAIM_CHECKS:
+        # ccops: allow=ALEMBIC_SQUAWK reason=the backend starts behind the migrations: nobody waits
+        # ccops: allow=ALEMBIC_LOCK_SCAN reason=the backend starts behind the migrations: nobody waits
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, rule)
+    # ccops: allow=ALEMBIC_SQUAWK reason=code that knows no NULL here is the one before this revision
     op.alter_column("users", "birth_date_enc", existing_type=postgresql.BYTEA(), nullable=True)
     # Packs promised before this revision keep the amount they were promised at.
     op.execute(
@@ -297,7 +303,10 @@ def upgrade() -> None:
 
     op.execute("ALTER TABLE idempotency_keys SET (fillfactor = 70)")
     position = ["topic", "kafka_partition", "kafka_offset"]
+    # ccops: allow=ALEMBIC_SQUAWK reason=the backend starts behind the migrations: nobody waits
     op.drop_index("ix_outbox_kafka_position", "outbox")
+    # ccops: allow=ALEMBIC_SQUAWK reason=the backend starts behind the migrations: nobody waits
+    # ccops: allow=ALEMBIC_LOCK_INDEX reason=the backend starts behind the migrations: nobody waits
     op.create_index(
         "ix_outbox_kafka_position", "outbox", position, postgresql_where=sa.text("kafka_offset IS NOT NULL")
     )

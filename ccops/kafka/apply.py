@@ -23,6 +23,9 @@ from ccops.kafka.snapshot import Who, take
 from ccops.kafka.write import Ending, Written, write_offsets
 from ccops.stack.control import uninterrupted
 
+# What reading the answer of something else than Alertmanager ends in: a login page, a proxy.
+_ODD = (ValueError, LookupError, TypeError, AttributeError)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -157,9 +160,21 @@ def restore_command(env: str, snapshot: Path) -> str:
 def _silence(context: Context, group: str, who: Who) -> Silence | None:
     if not context.alertmanager:
         return None
-    made = begin_silence(context.alertmanager, group, who, context.options.lease, context.clock)
+    try:
+        made = begin_silence(context.alertmanager, group, who, context.options.lease, context.clock)
+    except _ODD as error:
+        raise Refused(
+            "KAFKA_SILENCE_IMPOSSIBLE",
+            f"the lag alert of {group} can't be silenced, so nothing was changed",
+            evidence=f"what answers at CCOPS_ALERTMANAGER_URL is no Alertmanager: {_said(error)}",
+            next_step="correct the address, or --no-silence and let it ring",
+        ) from error
     context.tell(f"silence {made.ident} until {iso(made.ends_at)}")
     return made
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, CcopsError) else f"{type(error).__name__}: {error}"
 
 
 def settle_silence(
@@ -175,8 +190,8 @@ def settle_silence(
     try:
         with open_silencer(context.alertmanager, context.clock) as silencer:
             silence = silencer.begin(group, who, context.options.lease)
-    except Unreachable as error:
-        return f"silence {silence.ident} could not be extended: {error.message}"
+    except (Unreachable, *_ODD) as error:
+        return f"silence {silence.ident} could not be extended: {_said(error)}"
     return (
         f"silence {silence.ident} kept until {iso(silence.ends_at)}: lag {lag} is not below "
         f"{context.threshold}; it ends by itself"
@@ -193,8 +208,8 @@ def end_silence(context: Context, silence: Silence | None, group: str, who: Who)
             if not ident:
                 return ""
             silencer.end(ident)
-    except Unreachable as error:
-        return f"the silence could not be ended ({error.message}); its lease ends it"
+    except (Unreachable, *_ODD) as error:
+        return f"the silence could not be ended ({_said(error)}); its lease ends it"
     return f"silence {ident} ended"
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -218,3 +221,38 @@ def test_a_member_of_the_new_protocol_is_a_member(cluster: Cluster, filled: Fill
     finally:
         consumer.close()
     assert cluster.ccops(*reset(filled, "--wait", "10s")).code == 0
+
+
+@pytest.mark.parametrize("page", ["<html>please log in</html>", "[]", "null", ""])
+def test_a_page_instead_of_alertmanager_stops_the_reset_and_leaves_no_run(
+    cluster: Cluster, filled: Filled, page: str
+) -> None:
+    with answering(page) as url:
+        done = cluster.ccops(*reset(filled), env={"CCOPS_ALERTMANAGER_URL": url})
+    refused(done, "KAFKA_SILENCE_IMPOSSIBLE")
+    assert cluster.committed(filled.group) == filled.places(10, 10, 10) and cluster.runs() == []
+
+
+@contextmanager
+def answering(page: str) -> Iterator[str]:
+    """Serve `page` whatever is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        do_POST = do_DELETE = do_GET  # noqa: N815
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()

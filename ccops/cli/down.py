@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
 from ccops.core.errors import UsageError
 from ccops.core.output import Output, Report
+from ccops.stack.compose import Mode
 
 app = new_app("Stop the stack; data stays unless --wipe.")
 
@@ -24,6 +25,7 @@ def down(
     confirm: Annotated[
         str, typer.Option("--confirm", help="The environment's name, for --wipe.", rich_help_panel="Safety")
     ] = "",
+    mode: ModeOption = Mode.AUTO,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -36,8 +38,11 @@ def down(
     Exit codes: 0 stopped (or already down), 2 usage, 3 refused, 5 it did not stop in time.
     """
     from ccops.stack import engine
+    from ccops.stack.compose import engine as compose
+    from ccops.stack.compose.mode import chosen
 
     profile = profile_of(env, project)
+    docker = chosen(profile, mode, "down") is Mode.COMPOSE
     if wipe and services:
         raise UsageError(
             "WIPE_ALL_ONLY",
@@ -46,11 +51,14 @@ def down(
             next_step=f"ccops down --wipe --confirm {env}",
         )
     if wipe:
-        removed = engine.wipe(profile, confirm)
-        sentence = f"removed {profile.state_dir}" if removed else "nothing to remove"
+        removed = compose.wipe(profile, confirm) if docker else engine.wipe(profile, confirm)
+        sentence = (
+            f"removed {'the volumes' if docker else profile.state_dir}" if removed else "nothing to remove"
+        )
         data: dict[str, object] = {"wiped": removed}
     else:
-        stopped = engine.down(profile, services or ())
+        stop = compose.down if docker else engine.down
+        stopped = stop(profile, services or ())
         sentence = f"stopped: {', '.join(stopped)}; data kept" if stopped else "already down: nothing to do"
         data = {"stopped": list(stopped), "wiped": False}
     report = Report("ccops.stack.down/v1", data, env=env, text=lambda console: console.print(sentence))

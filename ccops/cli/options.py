@@ -13,6 +13,7 @@ import typer
 
 from ccops.core.output import Output, Report, write
 from ccops.core.profile import Profile, find_project, load_profile
+from ccops.stack.compose import Mode
 
 EnvOption = Annotated[
     str,
@@ -28,6 +29,15 @@ ProjectOption = Annotated[
 ]
 OutputOption = Annotated[
     Output, typer.Option("-o", "--output", envvar="CCOPS_OUTPUT", help="Format of the result.")
+]
+ModeOption = Annotated[
+    Mode,
+    typer.Option(
+        "--mode",
+        envvar="CCOPS_MODE",
+        help="Own processes or Docker; auto: what runs, else what is installed.",
+        rich_help_panel="Target",
+    ),
 ]
 
 

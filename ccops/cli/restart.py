@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
+from ccops.core.errors import UsageError
 from ccops.core.output import Output, Report
+from ccops.stack.compose import Mode
 
 app = new_app("Restart one service, optionally with settings changed.")
 
@@ -21,6 +23,7 @@ def restart(
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE for this service until its next restart; repeat it."),
     ] = None,
+    mode: ModeOption = Mode.AUTO,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -34,10 +37,23 @@ def restart(
     """
     from ccops.cli.stackview import service_line, service_rows
     from ccops.stack import engine
+    from ccops.stack.compose import engine as compose
+    from ccops.stack.compose.mode import chosen
     from ccops.stack.members import members
     from ccops.stack.request import parse_settings
 
-    state = engine.restart(profile_of(env, project), service, parse_settings(settings or ()))
+    profile = profile_of(env, project)
+    if chosen(profile, mode, "restart") is Mode.COMPOSE:
+        if settings:
+            raise UsageError(
+                "OPTION_EMBEDDED_ONLY",
+                "--set is for the embedded stack",
+                evidence="a container keeps the settings it was created with",
+                next_step=f"edit env/{env}.env, then: ccops up --mode compose",
+            )
+        state = compose.restart(profile, service)
+    else:
+        state = engine.restart(profile, service, parse_settings(settings or ()))
     names = members(service, state.services)
     rows = [row for row in service_rows(state) if row["name"] in names]
     lines = "\n".join(service_line(state.services[name]) for name in names)

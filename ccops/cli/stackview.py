@@ -121,7 +121,9 @@ def env_text(text: str, output: Output) -> str:
 
 def print_status(console: Console, state: StackState, watched: str = "") -> None:
     """Draw the table of `ccops status`, then one line for each note."""
-    console.print(f"stack {state.env}  supervisor pid {state.pid}  up {_age(time.time() - state.started)}")
+    # On Docker nobody of ours supervises: the engine does.
+    who = f"supervisor pid {state.pid}" if state.pid else "on Docker"
+    console.print(f"stack {state.env}  {who}  up {_age(time.time() - state.started)}")
     console.print(
         f"  {'service':<14} {'state':<10} {'pid':>7}  {'address':<16} {'uptime':>7} {'restarts':>8}  probe"
     )

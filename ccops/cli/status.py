@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
 from ccops.core.errors import ExitCode
 from ccops.core.output import Output, Report
+from ccops.stack.compose import Mode
 
 app = new_app("Show what runs, where, since when and how well.")
 
@@ -21,6 +22,7 @@ def status(
     env_file: Annotated[
         bool, typer.Option("--env-file", help="Print KEY=VALUE with passwords, for a shell or a tool.")
     ] = False,
+    mode: ModeOption = Mode.AUTO,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -34,10 +36,16 @@ def status(
     from ccops.cli.stackview import env_text, print_status, service_rows, watch_line, watch_rows
     from ccops.rules.journal import abandoned
     from ccops.stack import health
+    from ccops.stack.compose.mode import chosen
     from ccops.stack.monitoring import watch
     from ccops.stack.paths import StateDir
 
     profile = profile_of(env, project)
+    if chosen(profile, mode, "status") is Mode.COMPOSE:
+        from ccops.cli.composecall import show
+
+        show(profile, output, env_file)
+        return
     if env_file:
         sys.stdout.write(env_text(health.stack_env(profile), output))
         return

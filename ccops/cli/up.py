@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
+from ccops.core.errors import UsageError
 from ccops.core.output import Output, Report
+from ccops.stack.compose import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ccops.cli.stackview import Progress
     from ccops.core.profile import Profile
@@ -60,6 +62,7 @@ def up(
             show_default="profile, or noida",
         ),
     ] = None,
+    mode: ModeOption = Mode.AUTO,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -69,6 +72,7 @@ def up(
     ccops up postgres redis
     ccops up --backend-workers 2
     ccops up --kafka apache      jars through Maven, once
+    ccops up --mode compose      on Docker
 
     Exit codes: 0 ready, 2 usage, 3 refused (a taken port names its owner), 4 a service is not ready.
     """
@@ -79,9 +83,16 @@ def up(
     stream.flush()
     from ccops.cli.stackview import Progress
     from ccops.stack import engine
+    from ccops.stack.compose.mode import chosen
 
     profile = profile_of(env, project)
     progress = Progress(stream)
+    if chosen(profile, mode, "up") is Mode.COMPOSE:
+        from ccops.cli.composecall import start
+
+        check_embedded_only({"--backend-workers": backend_workers, "--kafka": kafka})
+        state = start(profile, services or (), seed.value, progress, wait_timeout)
+        finish(_report(profile, state, progress, began), output)
     provider = kafka.value if kafka else None
     state = engine.up(
         profile,
@@ -94,6 +105,18 @@ def up(
         lambda starting: _render(profile, starting),
     )
     finish(_report(profile, state, progress, began), output)
+
+
+def check_embedded_only(given: Mapping[str, object]) -> None:
+    """Raise UsageError for an option that the stack on Docker does not have."""
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        raise UsageError(
+            "OPTION_EMBEDDED_ONLY",
+            f"{', '.join(wrong)} is for the embedded stack",
+            evidence="on Docker the broker is Apache Kafka, and the backend one process a container",
+            next_step="ccops up --mode compose, or --mode embedded with the option",
+        )
 
 
 def _render(profile: Profile, starting: Sequence[str]) -> None:
@@ -116,7 +139,8 @@ def _report(profile: Profile, state: StackState, progress: Progress, began: floa
     from ccops.cli.stackview import service_rows, watch_line, watch_rows
     from ccops.stack.monitoring import watch
 
-    seen = watch(profile, state)
+    # On Docker (no supervisor) its configuration is another one, which this does not read.
+    seen = watch(profile, state) if state.pid else None
     seconds = time.monotonic() - began
     line = f"{watch_line(seen)}\n" if seen else ""
     sentence = line + (

@@ -196,9 +196,10 @@ def _check_tool_values(values: Mapping[str, Value]) -> None:
 
 
 def _stack_values(state_dir: Path) -> dict[str, Value]:
-    """Return stack.env, but only while the supervisor that wrote it is alive."""
+    """Return stack.env, but only while the supervisor that wrote it is alive, or the stack is on Docker."""
     path = state_dir / "stack.env"
-    if not path.is_file() or supervisor_of(state_dir) is None:
+    on_docker = (state_dir / "compose.json").is_file()
+    if not path.is_file() or not (on_docker or supervisor_of(state_dir) is not None):
         return {}
     return {key: Value(value.text, "stack.env") for key, value in parse_env_file(path, "stack.env").items()}
 

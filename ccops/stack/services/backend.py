@@ -18,9 +18,13 @@ _GENERATED = ("JWT_KEYS", "WEBHOOK_SECRETS", "PII_KEYS")
 
 
 def program_env(site: Site) -> dict[str, str]:
+    """Return the environment of the backend's processes on this machine."""
+    return {**base_env(), **settings(site)}
+
+
+def settings(site: Site) -> dict[str, str]:
     """Return the backend's settings: generated secrets, then the profile's, then what the stack decides."""
     return {
-        **base_env(),
         "APP_ENV": site.env,
         **{key: site.secrets[key] for key in _GENERATED},
         **_administrator(site),

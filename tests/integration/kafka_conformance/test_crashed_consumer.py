@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 
 import pytest
 from confluent_kafka import ConsumerGroupState
 
 from tests.integration.kafka_conformance.kit import WAIT_S, Cluster, an_hour_ago
-from tests.integration.kafka_conformance.test_groups import MEMBER
+from tests.integration.kafka_conformance.test_groups import member_argv
 from tests.integration.kafka_conformance.test_offsets import offsets
 from tests.kafka_kit import fresh, until
 
@@ -19,8 +18,7 @@ from tests.kafka_kit import fresh, until
 def test_a_reset_waits_for_the_session_of_a_killed_consumer(cluster: Cluster) -> None:
     topic, group = cluster.topic(), fresh("reset")
     cluster.produce(topic, [an_hour_ago() + n for n in range(5)])
-    argv = [sys.executable, "-c", MEMBER, cluster.broker.bootstrap, group, topic]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as member:
+    with subprocess.Popen(member_argv(cluster, group, topic), stdout=subprocess.PIPE, text=True) as member:
         assert member.stdout is not None
         for _ in range(5):
             assert member.stdout.readline() == "reads\n"

@@ -23,6 +23,7 @@ from ccops.backend import faults, metrics
 from ccops.backend.core.config import settings
 from ccops.backend.db import Connection, db
 from ccops.backend.outbox import keep_house
+from ccops.backend.utils.garbage import rarely_collect
 from ccops.backend.utils.redis import redis
 from ccops.backend.worker_http import serving
 
@@ -113,6 +114,7 @@ async def serve(roles: Sequence[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     states = [RoleState(name) for name in roles]
+    rarely_collect()
     async with serving(settings.http_host, settings.worker_http_port, lambda: health_of(states)):
         tasks = [asyncio.create_task(keep(state, _load(state.name)), name=state.name) for state in states]
         tasks.append(asyncio.create_task(keep_house(), name="housekeeping"))

@@ -22,8 +22,9 @@ _RETRY_S = 0.2
 _ASK_AFTER_S, _ANSWER_S = 5.0, 5.0
 # So many rows at once mean load. Then a batch every few hundredths of a second costs everybody a fraction of
 # what hundreds of tiny ones cost, and its rows are still far below what a person notices.
-_BUSY_ROWS = 8
-_GATHER_S = 0.03
+_BUSY_ROWS, _GATHER_S = 8, 0.03
+# Hundreds of purchases a second: what a batch costs besides its rows is taken from them.
+_HEAVY_ROWS, _HEAVY_S = 24, 0.1
 
 
 async def messages(channel: str) -> AsyncIterator[str | None]:
@@ -89,7 +90,7 @@ class Wake:
         if rows < _BUSY_ROWS:
             await self.pause()
         else:
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.sleep(_GATHER_S if rows < _HEAVY_ROWS else _HEAVY_S)
 
     async def _listen(self) -> None:
         while True:

@@ -18,6 +18,7 @@ app = new_app(
     ccops alembic check --db                  and where the database of this environment stands
     ccops alembic check --config alembic.ini --report sarif=migrations.sarif
     ccops alembic lint                        what new migrations would destroy or block
+    ccops alembic rehearse                    up, a journey, down and up again, on a stack of its own
     ccops alembic rebase 4f2a --onto 9c1d     what moving a branch would change
 
     Exit codes: 0 fine, 1 findings or nothing looked at, 2 usage, 3 refused, 4 unreachable.
@@ -130,6 +131,37 @@ def lint(
 
     asked = Asked(config, since, python, tuple(setting or ()), tuple(report or ()), timeout)
     finish(lint_report(asked, output), output)
+
+
+@app.command()
+def rehearse(
+    dump: Annotated[
+        Path | None,
+        typer.Option("--dump", exists=True, dir_okay=False, help="Begin with this dump.", show_default=False),
+    ] = None,
+    start: Annotated[str, typer.Option("--from", metavar="REV", help="Begin here; default: released.")] = "",
+    seed: Annotated[str, typer.Option("--seed", metavar="demo|none", help="Data of the stack.")] = "demo",
+    twice: Annotated[bool, typer.Option("--twice", help="Walk the journey again at the end.")] = False,
+    timeout: TimeoutOption = 600.0,
+    env: EnvOption = "dev",
+    project: ProjectOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Rehearse the migrations on a stack of its own: up, a journey, down, up again; it is gone afterwards.
+
+    ccops alembic rehearse
+    ccops alembic rehearse --dump casino.dump --twice
+    ccops alembic rehearse --from 0003 -o json
+
+    The dump is plain SQL or of pg_dump -Fc, and is restored into a database of our own. A plain one is a
+    script: only of whom you trust. Settings of the backend are those of --env, targets are never taken.
+
+    Exit codes: 0 every step went well, 1 one failed, 2 usage, 3 refused, 130 interrupted.
+    """
+    from ccops.cli.alembicrehearse import Asked, rehearse_report
+
+    asked = Asked(dump, start, seed, twice, timeout)
+    finish(rehearse_report(asked, env, project, output), output)
 
 
 @app.command()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 Say = Callable[[dict[str, object]], None]
+Applied = Callable[..., None]  # with the step that was applied, and more by keyword
 # ruff: noqa: BLE001 - whatever a migration raises, SystemExit included, is an answer
 
 
@@ -35,7 +36,7 @@ class Step(TypedDict):
 
 
 class Request(TypedDict, total=False):
-    """What is asked; `url` and `order` for stairs and drift only."""
+    """What is asked; each job needs some of it."""
 
     job: str
     config: str
@@ -45,6 +46,8 @@ class Request(TypedDict, total=False):
     metadata: str
     order: list[Step]
     check: list[Step]
+    target: str
+    direction: str
 
 
 class Held(TypedDict):
@@ -85,12 +88,15 @@ class Project:
         url = request.get("url", "postgresql+psycopg://nobody@127.0.0.1:9/nothing")
         self.engine = create_engine(url, poolclass=pool.NullPool)
 
-    def run(self, steps: object, connection: Connection) -> None:
-        """Run `steps(revision, context)` on `connection`, each migration in a transaction of its own."""
+    def run(self, steps: object, connection: Connection, *, applied: Applied | None = None) -> None:
+        """Run `steps(revision, context)` on `connection`, each migration in a transaction of its own.
+
+        `applied` is Alembic's on_version_apply: it is called behind each.
+        """
         from alembic.runtime.environment import EnvironmentContext
 
         with EnvironmentContext(self.config, self.script, fn=steps) as env:
-            env.configure(connection=connection, transaction_per_migration=True)
+            env.configure(connection=connection, transaction_per_migration=True, on_version_apply=applied)
             with env.begin_transaction():
                 env.run_migrations()
 
@@ -309,6 +315,28 @@ def named(operation: tuple[object, ...]) -> str:
     return " ".join(words)
 
 
+def move(project: Project, request: Request, say: Say) -> None:
+    """Go up or down to `target`; say each revision and the seconds it took, and the one that failed."""
+    began = time.monotonic()
+
+    def applied(*, step: object, **_: object) -> None:
+        nonlocal began
+        now = time.monotonic()
+        say({"revision": getattr(step, "up_revision_id", ""), "seconds": now - began})
+        began = now
+
+    target, script = request["target"], project.script
+    ways = {"up": script._upgrade_revs, "down": script._downgrade_revs}
+    way = ways[request["direction"]]
+    with project.engine.connect() as connection:
+        try:
+            project.run(lambda revision, context: way(target, revision), connection, applied=applied)
+        except BaseException as error:
+            frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+            path = next((one["path"] for one in request["check"] if one["path"] in frames), "")
+            say({"failed": request["direction"], "path": path, **told(error, path)})
+
+
 def render(project: Project, request: Request, say: Say) -> None:
     """Say the SQL of each revision of `check`; one that can't be rendered says why."""
     for one in request["check"]:
@@ -342,7 +370,7 @@ def main() -> None:
     request = json.loads(sys.stdin.read())
     try:
         project = Project(request)
-        jobs = {"stairs": stairs, "drift": drift, "render": render}
+        jobs = {"stairs": stairs, "drift": drift, "render": render, "move": move}
         jobs[request["job"]](project, request, say)
     except BaseException as error:
         say({"broken": f"{type(error).__name__}: {error}"[:1000]})

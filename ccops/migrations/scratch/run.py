@@ -56,6 +56,14 @@ def rendered(runner: Runner, check: Sequence[Revision]) -> Iterator[dict[str, ob
     return _run(runner, {"job": "render", "check": _steps(check)})
 
 
+def move(
+    runner: Runner, url: str, direction: str, target: str, revisions: Sequence[Revision]
+) -> Iterator[dict[str, object]]:
+    """Take a database `up` or `down` to `target`; yield each revision with its seconds, or what failed."""
+    job: dict[str, object] = {"job": "move", "url": _sqlalchemy(url), "direction": direction}
+    return _run(runner, job | {"target": target, "check": _steps(revisions)})
+
+
 def _steps(revisions: Sequence[Revision]) -> list[dict[str, object]]:
     return [{"id": one.id, "down": list(one.down), "path": str(one.path.resolve())} for one in revisions]
 

@@ -121,7 +121,7 @@ def down(profile: Profile, services: Iterable[str] = (), *, volumes: bool = Fals
     if asked:
         client.run((*options, "rm", "--stop", "--force", *asked), filled, log, _DOWN_S)
         return tuple(name for name in running if name in asked)
-    if before.services or volumes:
+    if before.services or volumes or marker(state_dir).is_file():
         extra = ("--volumes",) if volumes else ()
         client.run((*options, "down", "--remove-orphans", *extra), filled, log, _DOWN_S)
     for path in (marker(state_dir), state_dir.stack_env):

@@ -1,0 +1,153 @@
+"""Looking, restarting and the error of a stack that does not come up, with an engine that is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ccops.core.errors import Refused, Unreachable
+from ccops.core.profile import Profile, Project, Value
+from ccops.stack.compose import engine
+from ccops.stack.compose.layout import marker
+from ccops.stack.paths import StateDir
+from ccops.stack.state import Phase
+from tests.conftest import ROOT
+
+
+class FakeContainer:
+    """A container whose restart makes it healthy, or not."""
+
+    def __init__(self, service: str, status: str = "running", health: str = "healthy", comes: bool = True):
+        self.comes, self.restarts = comes, 0
+        labels = {"com.docker.compose.service": service, "com.docker.compose.container-number": "1"}
+        state: dict[str, Any] = {"Status": status, "Pid": 9, "ExitCode": 137}
+        state |= {"StartedAt": "2026-11-23T06:27:00.1Z", "Health": {"Status": health, "Log": []}}
+        test = ["CMD", "ask", service]
+        self.attrs: Mapping[str, object] = {
+            "State": state,
+            "Config": {"Labels": labels, "Healthcheck": {"Test": test}},
+        }
+        self._state = state
+
+    def logs(self, *, tail: int) -> bytes:
+        return "".join(f"line {number}\n" for number in range(100)).encode()[-8 * tail :]
+
+    def restart(self, *, timeout: int) -> None:
+        self.restarts += 1
+        self._state |= {"Status": "running", "Health": {"Status": "healthy" if self.comes else "starting"}}
+
+
+class FakeDocker:
+    """An engine with the containers given; its own collection."""
+
+    def __init__(self, *found: FakeContainer) -> None:
+        self.found = found
+
+    @property
+    def containers(self) -> FakeDocker:
+        return self
+
+    def list(
+        self,
+        *,
+        all: bool,  # noqa: A002 - the SDK's name
+        filters: Mapping[str, str],
+        ignore_removed: bool,
+    ) -> Sequence[FakeContainer]:
+        return self.found
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Profile:
+    return Profile("dev", Project(ROOT, tmp_path), {"CCOPS_STACK": Value("embedded", "env/dev.env:1")})
+
+
+def _use(monkeypatch: pytest.MonkeyPatch, *found: FakeContainer) -> None:
+    @contextmanager
+    def opened() -> Iterator[FakeDocker]:
+        yield FakeDocker(*found)
+
+    monkeypatch.setattr(engine, "open_docker", opened)
+
+
+def test_a_killed_container_makes_the_stack_not_ready_and_says_why(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(monkeypatch, FakeContainer("redis"), FakeContainer("worker", "exited"))
+
+    now = engine.status(profile)
+
+    assert not now.ready
+    assert [(item.name, item.detail) for item in now.bad()] == [("worker", "killed by SIGKILL")]
+
+
+def test_what_was_started_and_has_no_container_any_more_is_missed(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile.state_dir.mkdir(parents=True)
+    marker(StateDir(profile.state_dir)).write_text('{"services": ["redis", "kafka"]}')
+    _use(monkeypatch, FakeContainer("redis"))
+
+    assert [item.name for item in engine.status(profile).bad()] == ["kafka"]
+
+
+def test_a_stack_without_containers_is_down(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    _use(monkeypatch)
+
+    with pytest.raises(Unreachable, match="is down"):
+        engine.status(profile)
+    with pytest.raises(Unreachable, match="is down"):
+        engine.restart(profile, "worker")
+    with pytest.raises(Unreachable, match="is down"):
+        engine.stack_env(profile)
+
+
+def test_restart_touches_that_service_alone_and_waits_for_its_health(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter, kafka = FakeContainer("kafka-exporter"), FakeContainer("kafka", "exited")
+    _use(monkeypatch, exporter, kafka)
+
+    now = engine.restart(profile, "kafka")
+
+    assert now.services["kafka"].phase is Phase.READY
+    assert (kafka.restarts, exporter.restarts) == (1, 0)
+
+
+def test_a_service_that_does_not_come_back_is_shown_with_probe_answer_and_log(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(monkeypatch, FakeContainer("worker", "exited", comes=False))
+
+    with pytest.raises(Unreachable) as caught:
+        engine.restart(profile, "worker", timeout_s=0.1)
+
+    lines = caught.value.evidence.splitlines()
+    assert lines[:3] == ["worker: starting", "  probe   ask worker", "  answer  none yet"]
+    assert lines[3] == "  last 15 log lines:"
+    assert lines[-1] == "    line 99"
+
+
+def test_the_migration_is_not_restarted(profile: Profile) -> None:
+    with pytest.raises(Refused) as caught:
+        engine.restart(profile, "migrate")
+
+    assert caught.value.code == "NOT_RESTARTABLE"
+
+
+@pytest.mark.parametrize(
+    ("protected", "confirm", "code"), [("1", "dev", "WIPE_PROTECTED"), ("0", "", "CONFIRM_MISSING")]
+)
+def test_data_is_removed_only_by_name_and_never_where_protected(
+    profile: Profile, protected: str, confirm: str, code: str
+) -> None:
+    values = {**profile.values, "CCOPS_PROTECTED": Value(protected, "env/dev.env:2")}
+
+    with pytest.raises(Refused) as caught:
+        engine.wipe(Profile("dev", profile.project, values), confirm)
+
+    assert caught.value.code == code

@@ -20,10 +20,10 @@ from ccops.backend.olap.reader import Reader
 log = logging.getLogger("ccops.backend.olap")
 
 _REST_S = 0.1
-# An insert costs ClickHouse about the same for one row as for a thousand: under load it comes twice a second.
+# An insert costs ClickHouse about the same for one row as for a thousand: under load it comes once a second.
 # Behind a full batch more is waiting already, as after an outage: that one is followed by the next.
 _BUSY_ROWS = 32
-_GATHER_S = 0.4
+_GATHER_S = 0.9
 _RETRY_S = 0.5
 # Longer than this and the group takes our partitions away (max.poll.interval.ms): leave in good order first.
 _KEEP_BATCH_S = 30.0

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
-from ccops.core.errors import ExitCode
+from ccops.core.errors import ExitCode, UsageError
 from ccops.core.output import Output
+from ccops.stack.compose import Mode
 
 app = new_app("Show the merged logs of the stack.")
 
@@ -24,6 +25,7 @@ def logs(
     ] = False,
     tail: Annotated[int, typer.Option("--tail", help="How many lines.", min=0)] = 100,
     grep: Annotated[str, typer.Option("--grep", help="Only lines that match this pattern.")] = "",
+    mode: ModeOption = Mode.AUTO,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -36,11 +38,24 @@ def logs(
     """
     from ccops.cli.stackview import log_line, logs_report
     from ccops.stack import logview
+    from ccops.stack.compose import logs as containers
+    from ccops.stack.compose.mode import chosen
 
     profile = profile_of(env, project)
-    files = logview.files_of(profile, services or ())
     wanted = logview.pattern(grep)
-    found = logview.recent(files, tail, wanted)
+    if chosen(profile, mode, "logs") is Mode.COMPOSE:
+        if follow:
+            raise UsageError(
+                "OPTION_EMBEDDED_ONLY",
+                "--follow is for the embedded stack",
+                evidence="on Docker the engine keeps the logs",
+                next_step="docker logs --follow CONTAINER; their names: docker ps",
+            )
+        files = {}
+        found = containers.recent(profile, services or (), tail, wanted)
+    else:
+        files = logview.files_of(profile, services or ())
+        found = logview.recent(files, tail, wanted)
     if output is not Output.TEXT and not follow:
         finish(logs_report(env, found), output)
     for line in found:

@@ -16,8 +16,8 @@ class Container(Protocol):
 
     attrs: Mapping[str, object]
 
-    def logs(self, *, tail: int) -> bytes:
-        """Return the last lines."""
+    def logs(self, *, tail: int, timestamps: bool = False) -> bytes:
+        """Return the last lines, each behind the time when the engine took it if `timestamps`."""
         ...
 
     def restart(self, *, timeout: int) -> None:

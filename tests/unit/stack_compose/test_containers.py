@@ -84,7 +84,7 @@ class FakeContainer:
     def __init__(self, attrs: Mapping[str, object]) -> None:
         self.attrs = attrs
 
-    def logs(self, *, tail: int) -> bytes:
+    def logs(self, *, tail: int, timestamps: bool = False) -> bytes:
         return b""
 
     def restart(self, *, timeout: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from ccops.core.errors import Refused, Unreachable
 from ccops.core.profile import Profile, Project, Value
-from ccops.stack.compose import engine
+from ccops.stack.compose import engine, logs
 from ccops.stack.compose.layout import marker
 from ccops.stack.paths import StateDir
 from ccops.stack.state import Phase
@@ -22,7 +23,7 @@ class FakeContainer:
     """A container whose restart makes it healthy, or not."""
 
     def __init__(self, service: str, status: str = "running", health: str = "healthy", comes: bool = True):
-        self.comes, self.restarts = comes, 0
+        self.comes, self.restarts, self.said = comes, 0, b""
         labels = {"com.docker.compose.service": service, "com.docker.compose.container-number": "1"}
         state: dict[str, Any] = {"Status": status, "Pid": 9, "ExitCode": 137}
         state |= {"StartedAt": "2026-11-23T06:27:00.1Z", "Health": {"Status": health, "Log": []}}
@@ -33,7 +34,9 @@ class FakeContainer:
         }
         self._state = state
 
-    def logs(self, *, tail: int) -> bytes:
+    def logs(self, *, tail: int, timestamps: bool = False) -> bytes:
+        if timestamps:
+            return self.said
         return "".join(f"line {number}\n" for number in range(100)).encode()[-8 * tail :]
 
     def restart(self, *, timeout: int) -> None:
@@ -130,6 +133,20 @@ def test_a_service_that_does_not_come_back_is_shown_with_probe_answer_and_log(
     assert lines[:3] == ["worker: starting", "  probe   ask worker", "  answer  none yet"]
     assert lines[3] == "  last 15 log lines:"
     assert lines[-1] == "    line 99"
+
+
+def test_logs_are_merged_by_the_engines_time_and_filtered(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis, worker = FakeContainer("redis"), FakeContainer("worker", "exited")
+    redis.said = b"2026-11-23T06:27:00.2Z two\n2026-11-23T06:27:00.4Z four 4\n"
+    worker.said = b"2026-11-23T06:27:00.100000001Z one\n2026-11-23T06:27:00.300000001Z three 3\n"
+    _use(monkeypatch, redis, worker)
+    monkeypatch.setattr(logs, "open_docker", engine.open_docker)
+
+    assert [line.text for line in logs.recent(profile, (), 3)] == ["two", "three 3", "four 4"]
+    assert [line.text for line in logs.recent(profile, ("worker",), 9)] == ["one", "three 3"]
+    assert [line.text for line in logs.recent(profile, (), 9, re.compile(r"\d"))] == ["three 3", "four 4"]
 
 
 def test_the_migration_is_not_restarted(profile: Profile) -> None:

@@ -115,8 +115,8 @@ def apply(job: Job) -> Done:
         with server.open_server(job.place.url) as client:
             before = mine(client, job.place)
         found = _plan(job, wanted, before)
-        healthy = all(rule.health == "ok" for group in before for rule in group.rules)
-        if found.empty and healthy and not recovered:
+        sick = any(rule.health == "err" for group in before for rule in group.rules)
+        if found.empty and not sick and not recovered:
             return Done(found, changed=False)
         run = f"{SystemClock().now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         backup = folder.keep(job.place.folder, job.texts, job.profile.state_dir / "rules-backup" / run)

@@ -88,10 +88,12 @@ def up(
     profile = profile_of(env, project)
     progress = Progress(stream)
     if chosen(profile, mode, "up") is Mode.COMPOSE:
-        from ccops.cli.composecall import start
+        from ccops.stack.compose import engine as compose
 
         check_embedded_only({"--backend-workers": backend_workers, "--kafka": kafka})
-        state = start(profile, services or (), seed.value, progress, wait_timeout)
+        state = compose.up(
+            profile, services or (), seed.value, progress, wait_timeout, lambda names: _render(profile, names)
+        )
         finish(_report(profile, state, progress, began), output)
     provider = kafka.value if kafka else None
     state = engine.up(

@@ -213,7 +213,14 @@ def restart(
 
 
 def require_embedded(profile: Profile, what: str) -> None:
-    """Refuse for a profile whose systems run elsewhere."""
+    """Refuse for a profile whose systems run elsewhere, and while the stack is on Docker."""
+    if StateDir(profile.state_dir).compose.is_file():
+        raise Refused(
+            "STACK_IN_OTHER_MODE",
+            f"ccops {what} is for the embedded stack; that of {profile.env} is on Docker",
+            evidence=str(StateDir(profile.state_dir).compose),
+            next_step=f"ccops down --env {profile.env}    then again",
+        )
     if profile.stack_kind == "embedded":
         return
     raise Refused(

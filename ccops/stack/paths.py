@@ -38,6 +38,11 @@ class StateDir:
         return self.root / "kafka-provider.json"
 
     @property
+    def compose(self) -> Path:
+        """Return the file that is there while the stack of this environment is on Docker."""
+        return self.root / "compose.json"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

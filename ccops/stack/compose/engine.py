@@ -19,8 +19,6 @@ from ccops.stack.compose.layout import (
     ONE_SHOT,
     PUBLISHED,
     file_options,
-    folder,
-    marker,
     project_name,
     variables,
 )
@@ -70,6 +68,7 @@ def up(
             site = site_of(state_dir, choices_of(profile, seed))
             secretfiles.write(state_dir, site)
             before_start(names)
+            _open_rules(state_dir)
             _write_marker(state_dir, site, profile, names)
             on_event(Event("starting"))
             log = state_dir.log("compose")
@@ -102,7 +101,7 @@ def status(profile: Profile) -> StackState:
 def stack_env(profile: Profile) -> str:
     """Return the text of stack.env, passwords included. Raises Unreachable when the stack is down."""
     state_dir = StateDir(profile.state_dir)
-    if not marker(state_dir).is_file():
+    if not state_dir.compose.is_file():
         raise stack_down(profile)
     return state_dir.stack_env.read_text(encoding="utf-8")
 
@@ -121,10 +120,10 @@ def down(profile: Profile, services: Iterable[str] = (), *, volumes: bool = Fals
     if asked:
         client.run((*options, "rm", "--stop", "--force", *asked), filled, log, _DOWN_S)
         return tuple(name for name in running if name in asked)
-    if before.services or volumes or marker(state_dir).is_file():
+    if before.services or volumes or state_dir.compose.is_file():
         extra = ("--volumes",) if volumes else ()
         client.run((*options, "down", "--remove-orphans", *extra), filled, log, _DOWN_S)
-    for path in (marker(state_dir), state_dir.stack_env):
+    for path in (state_dir.compose, state_dir.stack_env):
         path.unlink(missing_ok=True)
     return running
 
@@ -172,7 +171,7 @@ def _look(docker: Docker, profile: Profile, expected: Iterable[str]) -> StackSta
 
 
 def _expected(profile: Profile) -> tuple[str, ...]:
-    names = read_json(marker(StateDir(profile.state_dir))).get("services")
+    names = read_json(StateDir(profile.state_dir).compose).get("services")
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
@@ -221,8 +220,15 @@ def _write_marker(state_dir: StateDir, site: Site, profile: Profile, names: Sequ
     write_private(state_dir.stack_env, "".join(f"{key}={text}\n" for key, text in keys.items()))
     known = dict.fromkeys((*_expected(profile), *names))
     plain = {"schema": SCHEMA, "project": project_name(profile), "services": list(known)}
-    write_private(marker(state_dir), json.dumps(plain, indent=1) + "\n")
-    folder(state_dir, "rules").mkdir(parents=True, exist_ok=True)
+    write_private(state_dir.compose, json.dumps(plain, indent=1) + "\n")
+
+
+def _open_rules(state_dir: StateDir) -> None:
+    """Let Prometheus read its rules: inside its container it is another user than the one who wrote them."""
+    state_dir.rules.mkdir(parents=True, exist_ok=True)
+    state_dir.rules.chmod(0o755)
+    for path in state_dir.rules.glob("*.yml"):
+        path.chmod(0o644)
 
 
 def _not_ready(docker: Docker, profile: Profile, bad: Sequence[ServiceState], total: int) -> Unreachable:
@@ -272,6 +278,6 @@ def wipe(profile: Profile, confirm: str) -> bool:
             next_step=f"ccops down --env {profile.env} --mode compose",
         )
     had = bool(down(profile, volumes=True))
-    if marker(StateDir(profile.state_dir)).is_file():
+    if StateDir(profile.state_dir).compose.is_file():
         raise Degraded("WIPE_INCOMPLETE", "the stack is still there", next_step="ccops status")
     return had

@@ -39,11 +39,6 @@ def project_name(profile: Profile) -> str:
     return f"ccops-{profile.env}-{digest}"
 
 
-def marker(state_dir: StateDir) -> Path:
-    """Return the file that says: the stack of this environment runs on Docker."""
-    return state_dir.root / "compose.json"
-
-
 def folder(state_dir: StateDir, name: str) -> Path:
     """Return the folder `name` that containers mount from this machine."""
     return state_dir.root / "compose" / name
@@ -65,7 +60,7 @@ def variables(state_dir: StateDir, ports: Mapping[str, int], seed: str) -> dict[
     """Return what fills docker-compose.yml: folders and ports, never a secret."""
     return {
         "CCOPS_SECRETS_DIR": str(folder(state_dir, "secrets")),
-        "CCOPS_RULES_DIR": str(folder(state_dir, "rules")),
+        "CCOPS_RULES_DIR": str(state_dir.rules),
         "CCOPS_SEED": seed,
         **{key_of(name): str(ports[name]) for name in PUBLISHED if ports.get(name)},
     }

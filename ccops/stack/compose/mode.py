@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from ccops.core.errors import Refused
 from ccops.core.profile import Profile
 from ccops.stack.compose import Mode
-from ccops.stack.compose.layout import marker
 from ccops.stack.paths import StateDir
 from ccops.stack.state import living
 
@@ -19,7 +18,7 @@ def chosen(profile: Profile, mode: Mode, what: str) -> Mode:
     stacks of one environment would answer to the same name.
     """
     state_dir = StateDir(profile.state_dir)
-    on_docker = marker(state_dir).is_file()
+    on_docker = state_dir.compose.is_file()
     here = not on_docker and living(state_dir) is not None
     if mode is Mode.AUTO:
         return _found(profile, on_docker, here)
@@ -35,7 +34,7 @@ def chosen(profile: Profile, mode: Mode, what: str) -> Mode:
         raise Refused(
             "STACK_IN_OTHER_MODE",
             f"the stack of {profile.env} runs in mode {other}",
-            evidence=str(marker(state_dir) if on_docker else state_dir.state),
+            evidence=str(state_dir.compose if on_docker else state_dir.state),
             next_step=f"ccops down --env {profile.env} --mode {other}",
         )
     return mode

@@ -13,7 +13,6 @@ import pytest
 from ccops.core.errors import Refused, Unreachable
 from ccops.core.profile import Profile, Project, Value
 from ccops.stack.compose import engine, logs
-from ccops.stack.compose.layout import marker
 from ccops.stack.paths import StateDir
 from ccops.stack.state import Phase
 from tests.conftest import ROOT
@@ -92,7 +91,7 @@ def test_what_was_started_and_has_no_container_any_more_is_missed(
     profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile.state_dir.mkdir(parents=True)
-    marker(StateDir(profile.state_dir)).write_text('{"services": ["redis", "kafka"]}')
+    StateDir(profile.state_dir).compose.write_text('{"services": ["redis", "kafka"]}')
     _use(monkeypatch, FakeContainer("redis"))
 
     assert [item.name for item in engine.status(profile).bad()] == ["kafka"]

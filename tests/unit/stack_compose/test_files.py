@@ -9,9 +9,10 @@ import pytest
 
 from ccops.core.errors import Refused, UsageError
 from ccops.core.profile import Profile, Project, Value, load_profile
+from ccops.stack import engine as embedded
 from ccops.stack.compose import Mode, secretfiles
 from ccops.stack.compose import mode as modes
-from ccops.stack.compose.layout import file_options, folder, marker, program_env, project_name, variables
+from ccops.stack.compose.layout import file_options, folder, program_env, project_name, variables
 from ccops.stack.credentials import load_secrets
 from ccops.stack.paths import StateDir
 from ccops.stack.service import Site
@@ -112,7 +113,7 @@ def test_the_mode_is_what_is_asked_for_what_runs_or_what_the_profile_says(
     profile = _profile(tmp_path, kind)
     if on_docker:
         profile.state_dir.mkdir(parents=True)
-        marker(StateDir(profile.state_dir)).write_text("{}")
+        StateDir(profile.state_dir).compose.write_text("{}")
 
     assert modes.chosen(profile, asked, "up") is wanted
 
@@ -126,7 +127,7 @@ def test_without_the_embedded_servers_auto_is_docker(tmp_path: Path, monkeypatch
 def test_the_other_mode_is_refused_while_one_runs_and_so_is_an_external_stack(tmp_path: Path) -> None:
     profile = _profile(tmp_path)
     profile.state_dir.mkdir(parents=True)
-    marker(StateDir(profile.state_dir)).write_text("{}")
+    StateDir(profile.state_dir).compose.write_text("{}")
 
     with pytest.raises(Refused) as running:
         modes.chosen(profile, Mode.EMBEDDED, "up")
@@ -147,3 +148,14 @@ def test_stack_env_counts_while_the_stack_is_on_docker(tmp_path: Path) -> None:
     assert load_profile("dev", project, {}).get("CCOPS_BACKEND_URL") == ""
     (folder_ / "compose.json").write_text("{}")
     assert load_profile("dev", project, {}).get("CCOPS_BACKEND_URL") == "http://127.0.0.1:1"
+
+
+def test_while_the_stack_is_on_docker_nobody_starts_another_beside_it(tmp_path: Path) -> None:
+    profile = _profile(tmp_path)
+    profile.state_dir.mkdir(parents=True)
+    StateDir(profile.state_dir).compose.write_text("{}")
+
+    with pytest.raises(Refused, match="is on Docker") as caught:
+        embedded.up(profile)
+
+    assert caught.value.code == "STACK_IN_OTHER_MODE"

@@ -30,8 +30,6 @@ _LEADING = re.compile(f"(?:{_OPEN}[^{_CLOSE}]*{_CLOSE})*(?P<last>{_OPEN}[^{_CLOS
 _BANNED = frozenset({"default", "d", "int", "float"})
 _THRESHOLD = re.compile(r"\b(?:ALERT|SLO)_[A-Z0-9_]+")
 _COMMENT = re.compile(r"<#.*?#>", re.DOTALL)
-# What is compiled depends on this module too: raise it when marks, bans or settings change.
-_ENGINE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +101,10 @@ def render_text(
 
 @lru_cache(maxsize=4)
 def _environment(templates_dir: Path, cache: Path | None) -> Environment:
-    from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError
+    from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError, compiler
     from jinja2.sandbox import SandboxedEnvironment
 
-    from ccops.rules.templatecache import Compiled
+    from ccops.rules.templatecache import Compiled, engine
 
     class Marking(SandboxedEnvironment):
         """Parses as always, then marks: so that imported macros are marked too."""
@@ -132,7 +130,9 @@ def _environment(templates_dir: Path, cache: Path | None) -> Environment:
         undefined=StrictUndefined,
         autoescape=False,
         optimized=False,  # every template is rendered once
-        bytecode_cache=Compiled(cache, _ENGINE) if cache else None,
+        bytecode_cache=Compiled(cache, engine(Path(__file__), Path(str(compiler.__file__))))
+        if cache
+        else None,
         finalize=_finalize,
         loader=FileSystemLoader(templates_dir),
     )

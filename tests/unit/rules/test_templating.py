@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ccops.core.errors import UsageError
+from ccops.rules.templatecache import engine
 from ccops.rules.templating import RenderedFile, render_text
 
 
@@ -160,3 +161,14 @@ def test_a_compiled_template_is_used_again_and_only_for_its_source(tmp_path: Pat
     assert len(kept) == 1
     assert render_text(tmp_path, "x.yml.j2", {"ALERT_A": Decimal(1)}, cache=cache).text == "b: 1\n"
     assert render_text(other, "x.yml.j2", {"ALERT_A": Decimal(1)}, cache=cache).text == "b: 1\n"
+
+
+def test_compiled_templates_of_another_version_are_not_used(tmp_path: Path) -> None:
+    """After an upgrade, of ccops or of the library, nothing may come from before it."""
+    module = tmp_path / "engine.py"
+    module.write_text("1\n")
+    before = engine(module)
+
+    assert engine(module) == before
+    module.write_text("10\n")
+    assert engine(module) != before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def tried(project: Tree, server: Server, monkeypatch: pytest.MonkeyPatch) -> Try
     """Try `up` as the second revision of a project whose first makes users and orders."""
 
     @contextmanager
-    def shared() -> object:  # type: ignore[misc]
+    def shared() -> Iterator[Server]:
         yield server
 
     monkeypatch.setattr(looking, "scratch_server", shared)
@@ -184,7 +184,7 @@ def test_the_migrations_of_the_bundled_backend_leave_no_trace_and_no_drift(
     from ccops.migrations.scratch.look import BUNDLED_METADATA, BUNDLED_SETTINGS
 
     @contextmanager
-    def shared() -> object:  # type: ignore[misc]
+    def shared() -> Iterator[Server]:
         yield server
 
     monkeypatch.setattr(looking, "scratch_server", shared)

@@ -108,8 +108,8 @@ class Broker:
 
     def _groups(self) -> dict[str, str] | Refusal:
         listed = self._answer(self._client.list_consumer_groups(request_timeout=self._timeout))
-        for error in listed.errors:
-            inner = error.args[0]
+        for error in listed.errors:  # documented as exceptions, in truth the errors themselves
+            inner = error.args[0] if isinstance(error, BaseException) else error
             return Refusal(inner.name(), inner.str())
         return {item.group_id: _word(item.state) for item in listed.valid}
 

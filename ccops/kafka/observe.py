@@ -9,6 +9,8 @@ from ccops.core.errors import CcopsError, ExitCode, Refused, UsageError
 from ccops.kafka.broker import Broker
 from ccops.kafka.model import Committed, Ends, Found, Group, Observed, Place, Topic
 
+_LONGEST_NAME = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -141,10 +143,11 @@ def unknown_group(broker: Broker, name: str, code: ExitCode = ExitCode.REFUSED) 
     import difflib
 
     known = sorted(broker.groups())
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    short = name if len(name) <= _LONGEST_NAME else f"{name[:60]}..."  # comparing takes squares of the length
+    near = difflib.get_close_matches(short, known, n=3, cutoff=0.5)
     return CcopsError(
         "KAFKA_GROUP_UNKNOWN",
-        f"there is no consumer group {name}",
+        f"there is no consumer group {short}",
         evidence=f"near it: {', '.join(near)}"
         if near
         else f"the cluster has {len(known)} groups, none like it",

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
 from ccops.core.errors import ExitCode
 from ccops.core.output import Output, Report
+from ccops.stack.compose import Mode
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,7 @@ def doctor(
     env: EnvOption = "dev",
     only: Annotated[list[str] | None, typer.Option("--only", help="Only this check; repeat it.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A warning counts as a failure.")] = False,
+    mode: ModeOption = Mode.AUTO,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -31,13 +33,20 @@ def doctor(
 
     ccops doctor
     ccops doctor --only ports --only data
+    ccops doctor --mode compose      what Docker needs
 
     Exit codes: 0 nothing fails, 1 something does, 2 usage.
     """
-    from ccops.stack.doctor import examine
+    from ccops.stack.compose.mode import wanted
+    from ccops.stack.doctor import CHECKS, examine
     from ccops.stack.finding import Level
 
-    findings = examine(profile_of(env, project), only or ())
+    profile = profile_of(env, project)
+    checks = CHECKS
+    if wanted(profile, mode) is Mode.COMPOSE:
+        from ccops.stack.compose.doctor import QUESTIONS as checks  # noqa: N811 - the other list of checks
+
+    findings = examine(profile, only or (), checks)
     bad = {Level.FAIL, Level.WARN} if strict else {Level.FAIL}
     failed = any(finding.level in bad for finding in findings.values())
     report = Report(

@@ -47,6 +47,10 @@ class Docker(Protocol):
         """Return the collection."""
         ...
 
+    def version(self) -> Mapping[str, object]:
+        """Return what the engine says it is: Version, ApiVersion and more."""
+        ...
+
 
 @contextmanager
 def open_docker(timeout: float = 10.0) -> Iterator[Docker]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from ccops.core.errors import CcopsError, UsageError
@@ -14,28 +14,30 @@ from ccops.stack.finding import Finding, Question, fail
 CHECKS: dict[str, Question] = {**doctor_machine.QUESTIONS, **doctor_services.QUESTIONS}
 
 
-def examine(profile: Profile, only: Iterable[str] = ()) -> dict[str, Finding]:
+def examine(
+    profile: Profile, only: Iterable[str] = (), checks: Mapping[str, Question] = CHECKS
+) -> dict[str, Finding]:
     """Return the finding of each check (`only` these, if named), all asked at once.
 
     Raises UsageError for a check that does not exist. A check that breaks is itself a FAIL.
     """
-    chosen = _chosen(tuple(only))
+    chosen = _chosen(tuple(only), checks)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        asked = {name: pool.submit(_ask, CHECKS[name], profile) for name in chosen}
+        asked = {name: pool.submit(_ask, checks[name], profile) for name in chosen}
         return {name: answer.result() for name, answer in asked.items()}
 
 
-def _chosen(only: tuple[str, ...]) -> list[str]:
+def _chosen(only: tuple[str, ...], checks: Mapping[str, Question]) -> list[str]:
     for name in only:
-        if name not in CHECKS:
-            near = difflib.get_close_matches(name, CHECKS, n=1)
+        if name not in checks:
+            near = difflib.get_close_matches(name, checks, n=1)
             raise UsageError(
                 "CHECK_UNKNOWN",
                 f"there is no check {name!r}",
-                evidence=f"checks: {', '.join(CHECKS)}",
+                evidence=f"checks: {', '.join(checks)}",
                 next_step=f"did you mean {near[0]}?" if near else "ccops doctor",
             )
-    return [name for name in CHECKS if not only or name in only]
+    return [name for name in checks if not only or name in only]
 
 
 def _ask(question: Question, profile: Profile) -> Finding:

@@ -40,6 +40,14 @@ def chosen(profile: Profile, mode: Mode, what: str) -> Mode:
     return mode
 
 
+def wanted(profile: Profile, mode: Mode) -> Mode:
+    """Return the same without refusing anything: to look at a machine is always allowed."""
+    state_dir = StateDir(profile.state_dir)
+    on_docker = state_dir.compose.is_file()
+    here = not on_docker and living(state_dir) is not None
+    return _found(profile, on_docker, here) if mode is Mode.AUTO else mode
+
+
 def _found(profile: Profile, on_docker: bool, here: bool) -> Mode:
     if on_docker:
         return Mode.COMPOSE

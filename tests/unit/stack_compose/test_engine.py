@@ -12,7 +12,9 @@ import pytest
 
 from ccops.core.errors import Refused, Unreachable
 from ccops.core.profile import Profile, Project, Value
-from ccops.stack.compose import engine, logs
+from ccops.stack.compose import doctor, engine, logs
+from ccops.stack.doctor import examine
+from ccops.stack.finding import Level
 from ccops.stack.paths import StateDir
 from ccops.stack.state import Phase
 from tests.conftest import ROOT
@@ -48,6 +50,9 @@ class FakeDocker:
 
     def __init__(self, *found: FakeContainer) -> None:
         self.found = found
+
+    def version(self) -> Mapping[str, object]:
+        return {"Version": "20.10.24", "ApiVersion": "1.41"}
 
     @property
     def containers(self) -> FakeDocker:
@@ -167,3 +172,21 @@ def test_data_is_removed_only_by_name_and_never_where_protected(
         engine.wipe(Profile("dev", profile.project, values), confirm)
 
     assert caught.value.code == code
+
+
+def test_the_doctor_names_client_engine_and_files_that_are_missing(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _use(monkeypatch, FakeContainer("redis"))
+    monkeypatch.setattr(doctor, "open_docker", engine.open_docker)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    only = ("compose-client", "engine", "compose-files")
+
+    found = examine(profile, only, doctor.QUESTIONS)
+    elsewhere = doctor.files(Profile("dev", Project(tmp_path, tmp_path), {}))
+
+    assert found["compose-client"].level is Level.FAIL
+    assert "docker-compose is not on PATH" in found["compose-client"].text
+    assert found["engine"].text.startswith("20.10.24, API 1.41; 1 container(s) of ccops-dev-")
+    assert (found["compose-files"].level, elsewhere.level) == (Level.PASS, Level.FAIL)
+    assert "docker-compose.yml" in elsewhere.text

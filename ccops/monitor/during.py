@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from ccops.core.errors import UsageError
 from ccops.monitor.counting import Growths
@@ -16,6 +19,7 @@ from ccops.monitor.wanted import Delta, Judged
 
 _EVERY_S = 0.25
 _END_S = 10.0
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _STDERR = 2  # what the command prints must not be mixed with a report on stdout
 
 
@@ -43,6 +47,11 @@ def run_during(words: Sequence[str], scraper: Scraper, growths: Growths) -> int:
     Between two looks a process that dies takes what it had counted with it, so that they are close together.
     Raises UsageError when the command can't be started. On Ctrl-C its end is waited for, a while.
     """
+    with _heard():
+        return _run(words, scraper, growths)
+
+
+def _run(words: Sequence[str], scraper: Scraper, growths: Growths) -> int:
     try:
         child = subprocess.Popen(_found(words), stdin=subprocess.DEVNULL, stdout=_STDERR)
     except OSError as error:
@@ -84,13 +93,31 @@ def settle(deltas: Sequence[Delta], scraper: Scraper, growths: Growths, within_s
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ctrl-C reached the command as well; whoever does not end by it is ended."""
+    """Ctrl-C reached the command as well; what does not end by it is ended, and at a second one at once."""
     try:
-        child.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        child.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(_END_S)
-        except subprocess.TimeoutExpired:
+        if child.poll() is None:
+            child.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_END_S)
+    finally:
+        if child.poll() is None:
             child.kill()
             child.wait()
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Take SIGTERM and SIGHUP for Ctrl-C, where nobody else does: the command must not outlive us."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    alone = [one for one in _SIGNALS if signal.getsignal(one) is signal.SIG_DFL]
+    for number in alone:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in alone:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,7 +1,10 @@
 """A command is run to its end, and ended when we are interrupted."""
 
+import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from ccops.monitor.during import parse_command, run_during, settle
 from ccops.monitor.metrics import Verified
 from ccops.monitor.scraping import Scraper
 from ccops.monitor.wanted import parse_delta
+from tests.kafka_kit import until
 
 HITS = Series("hits_total")
 
@@ -48,6 +52,33 @@ def test_an_interrupt_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_during([sys.executable, "-c", "import time; time.sleep(60)"], Scrapes(interrupts=True), Growths())
     assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_no_signal_leaves_the_command_behind(number: signal.Signals, tmp_path: Path) -> None:
+    """Also when it comes twice, as from who is impatient, and the command does not care for it."""
+    seen = tmp_path / "pid"
+    program = f"""
+import signal, sys
+from ccops.monitor import during
+from ccops.monitor.counting import Growths
+from tests.unit.monitor.test_during import Scrapes
+deaf = "import os, signal, time; [signal.signal(one, signal.SIG_IGN) for one in (1, 2, 15)]; "
+deaf += "open('{seen}', 'w').write(str(os.getpid())); time.sleep(60)"
+during.run_during([sys.executable, "-c", deaf], Scrapes(), Growths())
+"""
+    child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    try:
+        assert until(lambda: seen.exists() and seen.read_text().isdigit())
+        pid = int(seen.read_text())
+        child.send_signal(number)
+        time.sleep(0.3)
+        child.send_signal(number)
+        child.wait(15)
+    finally:
+        child.kill()
+        child.wait()
+    assert until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def test_growth_that_comes_late_is_waited_for_and_then_no_longer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +15,7 @@ from ccops.migrations.lint.values import UNKNOWN, value
 from ccops.migrations.lint.words import shortened
 
 _RUNS = frozenset({"execute", "exec_driver_sql", "scalar", "scalars"})
-_OPS = frozenset({"op", "operations"})
+_OPS = frozenset({"op", "operations", "alembic.op"})
 _WRITES = frozenset({"update", "delete"})
 _BOUNDS = frozenset({"where", "filter", "filter_by"})
 _HARMLESS = frozenset({"insert", "select", "bulk_insert"})
@@ -32,8 +33,10 @@ class _Batch:
 class _Reader:
     """Walks functions of one module. `names` of a function are values that are known."""
 
-    functions: Mapping[str, ast.FunctionDef]
+    functions: dict[str, ast.FunctionDef]
     ops: frozenset[str]
+    direct: Mapping[str, str]  # names that stand for an operation itself
+    foreign: frozenset[str]  # names from modules that are not looked into
     constants: Mapping[str, object]
     found: list[Action] = field(default_factory=list)
     depth: int = 0
@@ -57,6 +60,12 @@ class _Reader:
             self.calls(node.test, names)
             self.body(node.body, names)
             self.body(node.orelse, names)
+        elif isinstance(node, ast.Match):
+            self.calls(node.subject, names)
+            for case in node.cases:
+                self.body(case.body, names)
+        elif isinstance(node, ast.FunctionDef):
+            self.functions[node.name] = node
         elif isinstance(node, ast.Try):
             for part in (node.body, *(one.body for one in node.handlers), node.orelse, node.finalbody):
                 self.body(part, names)
@@ -102,22 +111,32 @@ class _Reader:
 
     def call(self, node: ast.Call, names: dict[str, object]) -> bool:
         """Judge one call; return whether its parts need no look of their own."""
+        if isinstance(node.func, ast.Name) and node.func.id in self.direct:
+            self.say(node, operation(self.direct[node.func.id], node, names, ""))
+            return True
         if isinstance(node.func, ast.Name):
             return self.helper(node, node.func.id, names)
         if not isinstance(node.func, ast.Attribute):
+            self.hidden(node)
             return False
         word, owner = node.func.attr, node.func.value
         batch = value(owner, names)
         if isinstance(batch, _Batch):
             self.say(node, operation(word, node, names, batch.table))
             return True
-        if isinstance(owner, ast.Name) and owner.id in self.ops and word != "execute":
+        if ast.unparse(owner) in self.ops and word != "execute":
             self.say(node, operation(word, node, names, ""))
             return word in OPERATIONS
         if word in _RUNS and (node.args or node.keywords):
             self.say(node, self.executed(node, names))
             return True
+        if self.foreign & {ast.unparse(owner).partition(".")[0]}:
+            self.hidden(node)
         return False
+
+    def hidden(self, node: ast.Call) -> None:
+        """Say that something runs which stands in another file, or is chosen while it runs."""
+        self.say(node, iter([Action(Does.COMPUTED, sql=shortened(ast.unparse(node)))]))
 
     def say(self, node: ast.AST, actions: Iterator[Action]) -> None:
         line = getattr(node, "lineno", 0)
@@ -125,6 +144,8 @@ class _Reader:
 
     def helper(self, node: ast.Call, name: str, names: dict[str, object]) -> bool:
         made = self.functions.get(name)
+        if made is None and name in self.foreign:
+            self.hidden(node)
         if made is None or self.depth >= _DEEPEST:
             return False
         inner = dict(self.constants)
@@ -165,20 +186,45 @@ def operations(source: str) -> list[Action]:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 _bind(target, value(node.value, constants), constants)
-    reader = _Reader(functions, _OPS | _aliases(tree), constants)
+    direct, foreign = _imported(tree)
+    reader = _Reader(functions, _OPS | _aliases(tree), direct, foreign, constants)
     if "upgrade" in functions:
         reader.body(functions["upgrade"].body, dict(constants))
+    else:
+        reader.found.append(Action(Does.COMPUTED, line=1, sql="there is no `def upgrade` in this file"))
     return reader.found
 
 
 def _aliases(tree: ast.Module) -> set[str]:
     return {
-        alias.asname
+        alias.asname or alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module == "alembic"
         for alias in node.names
-        if alias.name == "op" and alias.asname
+        if alias.name == "op"
     }
+
+
+def _imported(tree: ast.Module) -> tuple[dict[str, str], frozenset[str]]:
+    """Return names of single operations, and names of modules that may do anything to the database."""
+    direct: dict[str, str] = {}
+    foreign: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            known = {alias.asname or alias.name: alias.name for alias in node.names}
+            if node.module == "alembic.op":
+                direct |= known
+            elif node.level or not _familiar(node.module or ""):
+                foreign |= set(known)
+        elif isinstance(node, ast.Import):
+            names = {(alias.asname or alias.name).partition(".")[0]: alias.name for alias in node.names}
+            foreign |= {name for name, module in names.items() if not _familiar(module)}
+    return direct, frozenset(foreign)
+
+
+def _familiar(module: str) -> bool:
+    top = module.partition(".")[0]
+    return top in {"alembic", "sqlalchemy"} or top in sys.stdlib_module_names
 
 
 def _bind(target: ast.expr, found: object, names: dict[str, object]) -> None:

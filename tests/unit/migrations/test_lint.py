@@ -145,6 +145,34 @@ def test_what_helpers_and_other_names_of_op_do_is_found_once_a_place(codes: Code
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("above", "up", "expected"),
+    [
+        ("import alembic\n", 'alembic.op.drop_table("users")', ["DROP_TABLE"]),
+        ("from alembic.op import drop_table as gone\n", 'gone("users")', ["DROP_TABLE"]),
+        ("from shop.tools import clear\n", "clear(op)", ["SQL_COMPUTED"]),
+        ("from . import tools\n", "tools.clear()", ["SQL_COMPUTED"]),
+        ("import shop.tools\n", "shop.tools.clear()", ["SQL_COMPUTED"]),
+        ("import logging\nfrom textwrap import dedent\n", "logging.info(dedent('x'))", []),
+        ("from sqlalchemy.dialects import postgresql\n", "x = postgresql.JSONB()", []),
+        ("", 'getattr(op, "drop_table")("users")', ["SQL_COMPUTED"]),
+        ("", 'def inner():\n    op.drop_table("users")\ninner()', ["DROP_TABLE"]),
+        ("", 'def inner():\n    op.drop_table("users")', []),
+        ("", 'match 1:\n    case 1:\n        op.drop_table("users")', ["DROP_TABLE"]),
+        ("", '[op.drop_table(name) for name in ("a", "b")]', ["DROP_TABLE"]),
+    ],
+)
+def test_what_hides_behind_other_names_and_files_is_found_or_said(
+    codes: Codes, above: str, up: str, expected: list[str]
+) -> None:
+    assert codes(up, above=above) == expected
+
+
+def test_a_file_without_an_upgrade_of_its_own_is_not_clean(project: Tree) -> None:
+    project.raw("bb.py", "from base import upgrade\nrevision = 'bb'\ndown_revision = 'aa'\n")
+    assert [mark.code for mark in _lint(project).open] == ["ALEMBIC_SQL_COMPUTED"]
+
+
 def test_a_finding_of_sql_on_several_lines_is_on_its_own_line(project: Tree) -> None:
     _write(project, "bb", "aa", 'op.execute("""\nSELECT 1;\nDROP TABLE users;\n""")')
     assert [mark.line for mark in _lint(project).open if "DROP" in mark.code] == [FIRST + 2]

@@ -52,9 +52,7 @@ def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output
     check_reports(call.reports, stdout_taken=output is not Output.TEXT)
     url = ""
     if target is not None:
-        from ccops.cli.options import profile_of
-
-        url = profile_of(*target).get("CCOPS_DATABASE_URL")
+        url = _database(*target)
     found = check(
         Wanted(call.config or _BUNDLED, call.base, url, call.version_table, run_dynamic=call.run_dynamic)
     )
@@ -87,6 +85,14 @@ def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output
     return Report("ccops.alembic.check/v1", data, code, env=env, issues=shown_, text=draw)
 
 
+def _database(env: str, project: Path | None) -> str:
+    """Return the address of the environment's PostgreSQL. Raises Unreachable when it has none."""
+    from ccops.cli.options import profile_of
+    from ccops.clients.target import target
+
+    return target(profile_of(env, project), "postgres")
+
+
 def _tried(found: Checked, trial: Trial, *, bundled: bool) -> Checked:
     """Return the check with what a scratch server adds to it."""
     import sys
@@ -107,13 +113,12 @@ def _tried(found: Checked, trial: Trial, *, bundled: bool) -> Checked:
 
 def write_sizes(out: Path, env: str, project: Path | None) -> None:
     """Write the sizes of the environment's tables."""
-    from ccops.cli.options import profile_of
     from ccops.core.reports.files import check_writable, write_text
     from ccops.migrations.scratch.sizes import measure_sizes, sizes_text
 
     if str(out) != "-":
         check_writable(out.resolve())
-    sizes = measure_sizes(profile_of(env, project).get("CCOPS_DATABASE_URL"))
+    sizes = measure_sizes(_database(env, project))
     write_text(str(out), sizes_text(sizes))
 
 

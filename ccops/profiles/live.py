@@ -32,6 +32,7 @@ async def running_settings(profile: Profile, *, timeout: float = 10.0) -> Mappin
 
     Raises UsageError when the profile names no administrator, Unreachable when the backend does not answer.
     """
+    url = target(profile, "backend")  # first: a stack that is down has no administrator either
     who = {
         "site_id": profile.get("CCOPS_ADMIN_SITE_ID"),
         "password": profile.get("CCOPS_ADMIN_PASSWORD"),
@@ -43,7 +44,6 @@ async def running_settings(profile: Profile, *, timeout: float = 10.0) -> Mappin
             evidence="CCOPS_ADMIN_SITE_ID and CCOPS_ADMIN_PASSWORD are not both set",
             next_step="set both in the process environment; the embedded stack makes them itself",
         )
-    url = target(profile, "backend")
     async with open_http(url, timeout=timeout) as client:
         token = _of(await client.post("/api/auth/login", json=who), 200, url).get("access_token")
         answer = await client.get(_PATH, headers={"Authorization": f"Bearer {token}"})

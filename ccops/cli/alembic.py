@@ -109,6 +109,9 @@ def lint(
         str, typer.Option("--since", metavar="REF", help="Only what REF has not; default: unreleased.")
     ] = "",
     config: ConfigOption = None,
+    static: Annotated[
+        bool, typer.Option("--static", help="Run nothing, not even to render SQL for squawk.")
+    ] = False,
     python: Annotated[
         str, typer.Option("--python", help="The project's interpreter, for squawk.", show_default=False)
     ] = "",
@@ -121,6 +124,7 @@ def lint(
 
     ccops alembic lint
     ccops alembic lint --since origin/main --report sarif=lint.sarif
+    ccops alembic lint --static
 
     A comment allows one finding: # ccops: allow=CODE reason=.. until=2027-01-31
     The last step of a plan names its first, which must be released: # ccops: contract-of=REVISION
@@ -129,7 +133,7 @@ def lint(
     """
     from ccops.cli.alembiclint import Asked, lint_report
 
-    asked = Asked(config, since, python, tuple(setting or ()), tuple(report or ()), timeout)
+    asked = Asked(config, since, static, python, tuple(setting or ()), tuple(report or ()), timeout)
     finish(lint_report(asked, output), output)
 
 

@@ -32,6 +32,7 @@ class Asked:
 
     config: Path | None = None
     since: str = ""
+    static: bool = False
     python: str = ""
     settings: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
@@ -43,7 +44,12 @@ def lint_report(asked: Asked, output: Output) -> Report:
     check_reports(asked.reports, stdout_taken=output is not Output.TEXT)
     settings = ({} if asked.config else BUNDLED_SETTINGS) | parse_settings(asked.settings)
     call = LintCall(
-        asked.config or _BUNDLED, asked.since, asked.python or sys.executable, settings, asked.timeout_s
+        asked.config or _BUNDLED,
+        asked.since,
+        asked.static,
+        asked.python or sys.executable,
+        settings,
+        asked.timeout_s,
     )
     found = lint(call, SystemClock().now().date())
     write_reports(asked.reports, _mark_report(found))

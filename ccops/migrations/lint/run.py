@@ -38,10 +38,11 @@ _OWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class LintCall:
-    """What to lint. `since` "" means: what released.lock does not hold."""
+    """What to lint. `since` "" means: what released.lock does not hold; `static`: no migration is run."""
 
     config: Path
     since: str = ""
+    static: bool = False
     python: str = sys.executable
     settings: Mapping[str, str] | None = None
     timeout_s: float = 300.0
@@ -127,6 +128,8 @@ def _timeout_set(config: AlembicConfig) -> bool:
 
 def _squawk(call: LintCall, config: AlembicConfig, new: Sequence[Revision]) -> tuple[str, list[Mark]]:
     """Return what was looked at by squawk, and its findings. What can't be rendered is said, by name."""
+    if call.static:
+        return "not looked at: --static", []
     squawk = find_squawk(config.path.resolve().parent)
     if squawk is None:
         return "not looked at: squawk is not installed (pip install squawk-cli)", []

@@ -356,6 +356,7 @@ def test_what_can_not_be_rendered_is_said_by_name(project: Tree, monkeypatch: py
     monkeypatch.setattr("ccops.migrations.scratch.run.rendered", lambda runner, new: iter(answers))
     said = _lint(project).parts["squawk"]
     assert said == "0 of 1 revisions; bb not: AttributeError: no bind (line 9)"
+    assert _lint(project, static=True).parts["squawk"] == "not looked at: --static"
 
 
 def test_squawk_is_looked_for_on_the_path_and_its_absence_is_said(

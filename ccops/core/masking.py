@@ -10,6 +10,10 @@ from urllib.parse import quote
 
 MASK = "***"
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)")
+_QUERY_PASSWORD = re.compile(
+    r"(?P<head>[?&](?:\w*_)?(?:ssl)?(?:password|passwd|pwd|token|secret|api_?key)=)(?![{<$])[^&#\s\"'*]+",
+    re.IGNORECASE,
+)
 # Whoever holds a JWT is its user, and a token that nobody captured is known to nobody by value.
 _JWT = re.compile(r"\beyJ[\w-]{6,}\.[\w-]*(?:\.[\w-]*)?")
 _FIELD = re.compile(r'(?P<head>\\?"(?:\w+_)?(?:token|password|secret)\\?"\s*:\s*\\?")[^"\\]+')
@@ -57,4 +61,5 @@ class Masker:
 def mask_urls(value: str) -> str:
     """Return `value` without passwords in URLs, JWTs, and JSON fields that are named as secrets."""
     value = _URL_PASSWORD.sub(rf"\g<head>{MASK}", value)
+    value = _QUERY_PASSWORD.sub(rf"\g<head>{MASK}", value)
     return _FIELD.sub(rf"\g<head>{MASK}", _JWT.sub(MASK, value))

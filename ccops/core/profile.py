@@ -129,7 +129,9 @@ def parse_env_file(path: Path, label: str) -> dict[str, Value]:
             continue
         match = _LINE.match(line)
         if match is None:
-            problems.append(f"{label}:{number}: expected KEY=VALUE, got {line[:40]!r}")
+            # What follows may be a secret with a blank before its `=`.
+            begins = re.split(r"[=:\s]", line, maxsplit=1)[0][:30]
+            problems.append(f"{label}:{number}: expected KEY=VALUE, {begins!r} begins none")
             continue
         key = match["key"]
         if key in values:

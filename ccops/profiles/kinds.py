@@ -53,7 +53,7 @@ def is_secret(key: str, schema: Schema | None) -> bool:
     """Return whether the value of `key` must not be shown."""
     if schema is not None and schema.get("secret"):
         return True
-    return re.search(r"PASSWORD|SECRET|TOKEN|_KEYS?$", key) is not None
+    return re.search(r"PASSWORD|SECRET|TOKEN|_KEYS?$", key, re.IGNORECASE) is not None
 
 
 def _boolean(text: str) -> bool:

@@ -36,6 +36,14 @@ def test_passwords_inside_urls_are_masked_without_being_known() -> None:
     assert mask_urls("http://127.0.0.1:80/a@b") == "http://127.0.0.1:80/a@b"
 
 
+def test_passwords_in_the_query_of_urls_are_masked_and_holes_for_them_are_not() -> None:
+    assert (
+        mask_urls("postgresql://h/x?user=a&password=pa55&b=c") == "postgresql://h/x?user=a&password=***&b=c"
+    )
+    assert mask_urls("http://h/?access_token=x.y next") == "http://h/?access_token=*** next"
+    assert mask_urls("ws://h/ws?token={access_token}&page=2") == "ws://h/ws?token={access_token}&page=2"
+
+
 def test_very_short_values_are_left_so_that_reports_stay_readable() -> None:
     assert Masker(["1"]).text("1 of 10") == "1 of 10"
 

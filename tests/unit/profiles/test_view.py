@@ -51,6 +51,7 @@ def test_every_value_is_shown_with_its_origin(env, monkeypatch: pytest.MonkeyPat
 def test_no_format_shows_a_secret(env, files, form: str) -> None:
     files.add("dev", f"WEBHOOK_SECRETS={SECRET}", f"DATABASE_URL=postgresql://app:{SECRET}@db:5432/x")
     files.add("dev", f"CCOPS_REDIS_URL=redis://:{SECRET}@cache:6379/0", f"CCOPS_ADMIN_PASSWORD={SECRET}")
+    files.add("dev", f"webhook_secrets={SECRET}", f"CCOPS_DATABASE_URL=postgresql://db/x?password={SECRET}")
     files.add("staging", f"WEBHOOK_SECRETS={SECRET}2")
     for args in (("show", "dev"), ("diff", "dev", "staging"), ("check", "--env", "dev")):
         _, out, err = env(*args, "-o", form)
@@ -59,6 +60,14 @@ def test_no_format_shows_a_secret(env, files, form: str) -> None:
     shown = env("show", "dev")[1]
     assert "postgresql://***@db:5432/x" in shown
     assert "redis://:***@cache:6379/0" in shown
+
+
+def test_a_line_that_is_none_does_not_tell_what_was_meant(env, files) -> None:
+    files.add("dev", f"WEBHOOK_SECRETS = {SECRET}")
+    code, out, err = env("show", "dev")
+    assert code == 2
+    assert "'WEBHOOK_SECRETS' begins none" in err
+    assert "hunter" not in out + err
 
 
 def test_what_means_the_same_is_no_difference(env, files) -> None:

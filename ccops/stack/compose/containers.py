@@ -73,6 +73,9 @@ def service_state(name: str, attrs: Mapping[str, object]) -> ServiceState:
 def _phase(name: str, state: Mapping[str, object], health: str) -> tuple[Phase, str]:
     status = str(state.get("Status", ""))
     if status == "running":
+        # A job that still runs is not ready: only its end says how it went.
+        if name in ONE_SHOT:
+            return Phase.STARTING, ""
         return _HEALTH.get(health, Phase.READY), ""
     if status in _STATUS:
         return _STATUS[status], str(state.get("Error") or ("paused" if status == "paused" else ""))

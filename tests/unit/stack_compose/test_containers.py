@@ -45,6 +45,7 @@ def _health(status: str, said: str = "") -> dict[str, Any]:
         ("worker", {"Status": "exited", "ExitCode": 137}, Phase.FAILED, "killed by SIGKILL"),
         ("worker", {"Status": "exited", "ExitCode": 3}, Phase.FAILED, "exited with 3"),
         ("worker", {"Status": "exited"}, Phase.STOPPED, "exited with 0"),
+        ("migrate", {}, Phase.STARTING, ""),
         ("migrate", {"Status": "exited"}, Phase.DONE, ""),
         ("migrate", {"Status": "exited", "ExitCode": 1}, Phase.FAILED, "exited with 1"),
         (

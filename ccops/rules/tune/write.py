@@ -77,7 +77,8 @@ def write(
     The file is put back when the rules no longer render, or `recheck` raises. Raises UsageError when the
     file changed meanwhile.
     """
-    path = profile.project.root / "env" / f"{profile.env}.env"
+    # A link stays one: the file that it names is edited.
+    path = (profile.project.root / "env" / f"{profile.env}.env").resolve()
     label = f"env/{profile.env}.env"
     before = path.read_bytes().decode("utf-8")
     after = before
@@ -154,6 +155,8 @@ def _replace(path: Path, before: str, after: str) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(after.encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
         Path(name).chmod(path.stat().st_mode & 0o7777)
         Path(name).replace(path)
     except BaseException:

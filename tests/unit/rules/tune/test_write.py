@@ -65,6 +65,16 @@ def test_writing_renders_again_and_keeps_the_mode(dev: Profile, proposal: Propos
     assert [one.name for one in path.parent.iterdir() if one.name.startswith(".")] == []
 
 
+def test_an_env_file_that_is_a_link_stays_one(dev: Profile, proposal: Proposal) -> None:
+    link = dev.project.root / "env" / "dev.env"
+    kept = link.rename(dev.project.root / "kept.env")
+    link.symlink_to(kept)
+
+    write(dev, [proposal], NOW)
+
+    assert link.is_symlink() and "ALERT_SPIKE=30\n" in kept.read_text()
+
+
 def test_what_does_not_hold_afterwards_is_put_back(dev: Profile, proposal: Proposal) -> None:
     path = dev.project.root / "env" / "dev.env"
     before = path.read_bytes()

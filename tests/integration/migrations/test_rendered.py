@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from ccops.migrations.lint.run import LintCall, lint
-from ccops.migrations.lint.squawk import migration_line
+from ccops.migrations.lint.squawk import find_squawk, migration_line
 from ccops.migrations.scratch import run
+from ccops.migrations.scratch.server import Server
 from tests.unit.migrations.kit import Tree
 
 UP = """
@@ -52,7 +53,7 @@ def test_each_statement_comes_with_the_line_that_made_it_and_what_fails_with_its
     assert bad["line"] == 13
 
 
-@pytest.mark.skipif(shutil.which("squawk") is None, reason="squawk is not installed")
+@pytest.mark.skipif(find_squawk(Path()) is None, reason="squawk is not installed")
 def test_squawk_itself_speaks_of_the_line_of_the_migration(project: Tree) -> None:
     project.raw("aa.py", UP.lstrip())
 
@@ -61,3 +62,25 @@ def test_squawk_itself_speaks_of_the_line_of_the_migration(project: Tree) -> Non
     said = {(mark.line, mark.message.split(": ")[1]) for mark in linted.marks if "SQUAWK" in mark.code}
     assert (15, "require-concurrent-index-creation") in said
     assert linted.parts["squawk"] == "1 of 1 revisions"
+
+
+def test_a_move_says_each_revision_and_the_line_of_the_one_that_fails(project: Tree, server: Server) -> None:
+    for ident, down, back in (("aa", None, "pass"), ("bb", "aa", 'op.execute("DROP TABLE nowhere")')):
+        project.raw(
+            f"{ident}.py",
+            f"from alembic import op\nrevision = {ident!r}\ndown_revision = {down!r}\n\n\n"
+            f'def upgrade():\n    op.execute("CREATE TABLE {ident} (a int)")\n\n\n'
+            f"def downgrade():\n    {back}\n",
+        )
+    checked = project.check()
+    runner, nodes = run.Runner(checked.config), tuple(checked.graph.nodes.values())
+    with server.database() as url:
+        up = list(run.move(runner, url, "up", "bb", nodes))
+        back_again = list(run.move(runner, url, "down", "aa", nodes))
+
+    assert [answer["revision"] for answer in up] == ["aa", "bb"]
+    assert all(float(str(answer["seconds"])) > 0 for answer in up)
+    (failed,) = back_again
+    assert (failed["failed"], failed["line"]) == ("down", 11)
+    assert str(failed["path"]).endswith("bb.py")
+    assert "nowhere" in str(failed["error"])

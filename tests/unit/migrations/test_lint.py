@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import date
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ccops.__main__ import main
 from ccops.core.errors import UsageError
 from ccops.core.reports.marks import Severity
 from ccops.migrations.codes import CODES
@@ -380,3 +382,20 @@ def test_the_migrations_of_the_bundled_backend_are_clean() -> None:
 
     linted = lint(LintCall(_BUNDLED), date.today())  # noqa: DTZ011 - days count where the file is
     assert linted.open == ()
+
+
+def test_the_command_says_where_ends_with_1_and_writes_reports(
+    project: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(project, "bb", "aa", "# ccops: allow=ALEMBIC_DROP_COLUMN reason=nobody reads it\n" + DROP)
+    words = ["alembic", "lint", "--static", "--config", str(project.ini)]
+    assert main(words) == 0
+    assert "allowed: nobody reads it" in capsys.readouterr().out
+
+    _write(project, "bb", "aa", DROP)
+    sarif = project.root / "lint.sarif"
+    assert main([*words, "--report", f"sarif={sarif}", "-o", "json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [issue["code"] for issue in said["issues"]] == ["ALEMBIC_DROP_COLUMN", "ALEMBIC_LOCK_TIMEOUT"]
+    (first, *_) = json.loads(sarif.read_text())["runs"][0]["results"]
+    assert first["locations"][0]["physicalLocation"]["region"]["startLine"] == FIRST

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ccops.clients.docker import Container, Docker, open_docker
-from ccops.core.errors import Degraded, Refused, Unreachable
-from ccops.core.masking import mask_urls
+from ccops.clients.docker import open_docker
+from ccops.core.errors import Degraded, Refused
 from ccops.core.profile import Profile
 from ccops.stack import ports
 from ccops.stack.compose import client as compose
 from ccops.stack.compose import secretfiles
-from ccops.stack.compose.containers import of_project, states
+from ccops.stack.compose.containers import of_project
+from ccops.stack.compose.failures import not_ready, stack_down
 from ccops.stack.compose.layout import (
     ONE_SHOT,
     PUBLISHED,
@@ -22,6 +20,7 @@ from ccops.stack.compose.layout import (
     project_name,
     variables,
 )
+from ccops.stack.compose.watching import look, until_settled, wait
 from ccops.stack.control import Event, OnEvent, only_one
 from ccops.stack.paths import StateDir, read_json, write_private
 from ccops.stack.service import Site
@@ -29,14 +28,11 @@ from ccops.stack.services import table
 from ccops.stack.services.graph import check_names, with_needs
 from ccops.stack.settings import check_profile
 from ccops.stack.site import choices_of, site_of
-from ccops.stack.state import SETTLED, Phase, ServiceState, StackState
+from ccops.stack.state import Phase, StackState
 
 SCHEMA = "ccops.stack.compose/v1"
-LOG_LINES = 15
-_POLL_S = 0.5
 _DOWN_S = 90.0
 _RUNNING = frozenset({Phase.READY, Phase.DONE, Phase.STARTING, Phase.UNHEALTHY})
-_ON_THE_WAY = frozenset({Phase.STARTING, Phase.WAITING})
 
 
 def up(
@@ -59,7 +55,7 @@ def up(
     with open_docker() as docker:
         state_dir.create()
         with only_one(state_dir, on_event):
-            before = _look(docker, profile, ())
+            before = look(docker, profile, ())
             running = {name for name, item in before.services.items() if item.phase in _RUNNING}
             if all(name in before.services and before.services[name].good for name in names):
                 on_event(Event("already"))
@@ -68,14 +64,14 @@ def up(
             site = site_of(state_dir, choices_of(profile, seed))
             secretfiles.write(state_dir, site)
             before_start(names)
-            _open_rules(state_dir)
+            secretfiles.open_rules(state_dir)
             _write_marker(state_dir, site, profile, names)
             on_event(Event("starting"))
             log = state_dir.log("compose")
             words = (*file_options(profile), "up", "-d", "--no-build", *names)
             process = client.start(words, variables(state_dir, site.ports, seed), log)
             try:
-                now = _wait(docker, profile, process, names, wait_timeout_s, on_event)
+                now = wait(docker, profile, process, names, wait_timeout_s, on_event)
             except KeyboardInterrupt:
                 process.terminate()
                 process.wait()
@@ -85,14 +81,14 @@ def up(
             if bad and process.returncode and not any(item.started for item in bad):
                 raise compose.failure(log, f"exit {process.returncode}")
             if bad:
-                raise _not_ready(docker, profile, bad, len(names))
+                raise not_ready(docker, profile, bad, len(names))
             return now
 
 
 def status(profile: Profile) -> StackState:
     """Return what the engine says now. Raises Unreachable when the stack is down."""
     with open_docker() as docker:
-        now = _look(docker, profile, _expected(profile))
+        now = look(docker, profile, _expected(profile))
     if not any(item.started for item in now.services.values()):
         raise stack_down(profile)
     return now
@@ -113,7 +109,7 @@ def down(profile: Profile, services: Iterable[str] = (), *, volumes: bool = Fals
     state_dir = StateDir(profile.state_dir)
     client = compose.find()
     with open_docker() as docker:
-        before = _look(docker, profile, ())
+        before = look(docker, profile, ())
     running = tuple(name for name, item in before.services.items() if item.pid)
     options, log = file_options(profile, every_profile=True), state_dir.log("compose-down")
     filled = variables(state_dir, ports.known_ports(state_dir.ports), "none")
@@ -147,27 +143,10 @@ def restart(profile: Profile, service: str, timeout_s: float = 60.0) -> StackSta
             raise stack_down(profile)
         for name, container in chosen.items():
             container.restart(timeout=10)
-            now = _until_settled(docker, profile, name, timeout_s)
+            now = until_settled(docker, profile, name, timeout_s)
             if not now.services[name].good:
-                raise _not_ready(docker, profile, [now.services[name]], len(chosen))
+                raise not_ready(docker, profile, [now.services[name]], len(chosen))
     return now
-
-
-def stack_down(profile: Profile) -> Unreachable:
-    """Return the error for a stack of which no container was ever started."""
-    return Unreachable(
-        "STACK_DOWN",
-        f"the stack of {profile.env} is down",
-        evidence=f"the engine has no container of project {project_name(profile)}",
-        next_step=f"ccops up --env {profile.env} --mode compose",
-    )
-
-
-def _look(docker: Docker, profile: Profile, expected: Iterable[str]) -> StackState:
-    """Return the state; pid 0 because nobody supervises: the engine does."""
-    found = states(of_project(docker, project_name(profile)), expected)
-    began = min((item.started for item in found.values() if item.started), default=0.0)
-    return StackState(profile.env, 0, began, found)
 
 
 def _expected(profile: Profile) -> tuple[str, ...]:
@@ -175,95 +154,15 @@ def _expected(profile: Profile) -> tuple[str, ...]:
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
-def _wait(
-    docker: Docker,
-    profile: Profile,
-    process: subprocess.Popen[bytes],
-    names: Sequence[str],
-    timeout_s: float,
-    on_event: OnEvent,
-) -> StackState:
-    """Report each service once as it settles; return when all have, the client failed, or the time is up."""
-    began, told = time.monotonic(), dict[str, float]()
-    while True:
-        ended = process.poll()
-        age = time.monotonic() - began
-        now = _look(docker, profile, names)
-        for name in names:
-            # Before the client has ended a container may be one that it is about to replace.
-            item = now.services[name]
-            if name not in told and (item.good or (item.phase in SETTLED and ended is not None)):
-                told[name] = round(age, 1)
-                on_event(Event("service", _timed(item, told[name])))
-        if len(told) == len(names) or ended:
-            return StackState(now.env, 0, now.started, _all_timed(now.services, told))
-        if age > timeout_s:
-            process.kill()
-            process.wait()
-            return now
-        time.sleep(_POLL_S)
-
-
-def _until_settled(docker: Docker, profile: Profile, name: str, timeout_s: float) -> StackState:
-    end = time.monotonic() + timeout_s
-    while True:
-        now = _look(docker, profile, (name,))
-        if now.services[name].phase in SETTLED or time.monotonic() > end:
-            return now
-        time.sleep(_POLL_S)
-
-
 def _write_marker(state_dir: StateDir, site: Site, profile: Profile, names: Sequence[str]) -> None:
     """Say that the stack is on Docker, and where everything listens; every other command reads that."""
-    shown = [name for name in names if name == "backend" or not profile.protected]
+    # What an earlier call started is still there.
+    known = tuple(dict.fromkeys((*_expected(profile), *names)))
+    shown = [name for name in known if name == "backend" or not profile.protected]
     keys: Mapping[str, str] = table.stack_env(site, shown)
     write_private(state_dir.stack_env, "".join(f"{key}={text}\n" for key, text in keys.items()))
-    known = dict.fromkeys((*_expected(profile), *names))
     plain = {"schema": SCHEMA, "project": project_name(profile), "services": list(known)}
     write_private(state_dir.compose, json.dumps(plain, indent=1) + "\n")
-
-
-def _open_rules(state_dir: StateDir) -> None:
-    """Let Prometheus read its rules: inside its container it is another user than the one who wrote them."""
-    state_dir.rules.mkdir(parents=True, exist_ok=True)
-    state_dir.rules.chmod(0o755)
-    for path in state_dir.rules.glob("*.yml"):
-        path.chmod(0o644)
-
-
-def _not_ready(docker: Docker, profile: Profile, bad: Sequence[ServiceState], total: int) -> Unreachable:
-    """Return the error: probe, last answer and last log lines of each service that is not ready."""
-    found: Mapping[str, Container] = of_project(docker, project_name(profile))
-    lines: list[str] = []
-    # What only waits, or is on its way, is no cause: the client gave up on it because of another.
-    late = [item for item in bad if item.phase in _ON_THE_WAY or not item.started]
-    causes = [item for item in bad if item not in late] or late
-    for item in causes:
-        lines.append(f"{item.name}: {item.phase} {item.detail}".rstrip())
-        if item.probe:
-            lines += [f"  probe   {item.probe}", f"  answer  {item.answer or 'none yet'}"]
-        if item.name in found:
-            text = found[item.name].logs(tail=LOG_LINES).decode("utf-8", "replace").splitlines()
-            lines.append(f"  last {len(text)} log lines:" if text else "  the log is empty")
-            lines += [f"    {line[:300]}" for line in text]
-    if causes is not late and late:
-        lines.append(f"not ready for that reason, or not yet: {', '.join(item.name for item in late)}")
-    return Unreachable(
-        "STACK_NOT_READY",
-        f"{len(bad)} of {total} services {'is' if len(bad) == 1 else 'are'} not ready",
-        evidence=mask_urls("\n".join(lines)),
-        next_step="ccops status    then again: ccops up --mode compose",
-    )
-
-
-def _timed(item: ServiceState, seconds: float) -> ServiceState:
-    from dataclasses import replace
-
-    return replace(item, ready_s=seconds)
-
-
-def _all_timed(services: Mapping[str, ServiceState], told: Mapping[str, float]) -> dict[str, ServiceState]:
-    return {name: _timed(item, told.get(name, 0.0)) for name, item in services.items()}
 
 
 def wipe(profile: Profile, confirm: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from ccops.clients.docker import open_docker
 from ccops.core.profile import Profile
 from ccops.stack.compose.containers import of_project
-from ccops.stack.compose.engine import stack_down
+from ccops.stack.compose.failures import stack_down
 from ccops.stack.compose.layout import project_name
 from ccops.stack.logview import Line
 from ccops.stack.services.graph import check_names

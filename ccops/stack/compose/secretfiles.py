@@ -49,3 +49,11 @@ def _redis(password: str) -> str:
         "log-timestamp-format iso8601",
     )
     return "\n".join(lines) + "\n"
+
+
+def open_rules(state_dir: StateDir) -> None:
+    """Let Prometheus read its rules: inside its container it is another user than the one who wrote them."""
+    state_dir.rules.mkdir(parents=True, exist_ok=True)
+    state_dir.rules.chmod(0o755)
+    for path in state_dir.rules.glob("*.yml"):
+        path.chmod(0o644)

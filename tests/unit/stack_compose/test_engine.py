@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ccops.core.errors import Refused, Unreachable
-from ccops.core.profile import Profile, Project, Value
+from ccops.core.profile import Profile, Project, Value, parse_env_file
 from ccops.stack.compose import doctor, engine, logs
 from ccops.stack.doctor import examine
 from ccops.stack.finding import Level
@@ -46,10 +46,10 @@ class FakeContainer:
 
 
 class FakeDocker:
-    """An engine with the containers given; its own collection."""
+    """An engine with the containers given; its own collection. `after`: they are there once this file is."""
 
-    def __init__(self, *found: FakeContainer) -> None:
-        self.found = found
+    def __init__(self, *found: FakeContainer, after: Path | None = None) -> None:
+        self.found, self.after = found, after
 
     def version(self) -> Mapping[str, object]:
         return {"Version": "20.10.24", "ApiVersion": "1.41"}
@@ -65,7 +65,7 @@ class FakeDocker:
         filters: Mapping[str, str],
         ignore_removed: bool,
     ) -> Sequence[FakeContainer]:
-        return self.found
+        return self.found if self.after is None or self.after.exists() else ()
 
 
 @pytest.fixture
@@ -73,10 +73,10 @@ def profile(tmp_path: Path) -> Profile:
     return Profile("dev", Project(ROOT, tmp_path), {"CCOPS_STACK": Value("embedded", "env/dev.env:1")})
 
 
-def _use(monkeypatch: pytest.MonkeyPatch, *found: FakeContainer) -> None:
+def _use(monkeypatch: pytest.MonkeyPatch, *found: FakeContainer, after: Path | None = None) -> None:
     @contextmanager
     def opened() -> Iterator[FakeDocker]:
-        yield FakeDocker(*found)
+        yield FakeDocker(*found, after=after)
 
     monkeypatch.setattr(engine, "open_docker", opened)
 
@@ -190,3 +190,81 @@ def test_the_doctor_names_client_engine_and_files_that_are_missing(
     assert found["engine"].text.startswith("20.10.24, API 1.41; 1 container(s) of ccops-dev-")
     assert (found["compose-files"].level, elsewhere.level) == (Level.PASS, Level.FAIL)
     assert "docker-compose.yml" in elsewhere.text
+
+
+def _client(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> Path:
+    """Put a compose client on PATH that writes down how it was called; returns that file."""
+    told, program = folder / "told", folder / "docker-compose"
+    lines = (
+        "#!/bin/sh",
+        '[ "$1" = version ] && { echo 1.29.2; exit; }',
+        f'echo "$*" >>{told}',
+        f"env >>{told}",
+    )
+    program.write_text("\n".join((*lines, "echo it went wrong", f"exit {code}", "")), encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr(engine.compose.shutil, "which", lambda name: None if name == "docker" else name)
+    return told
+
+
+def test_up_writes_files_calls_the_client_once_and_waits_for_health(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = _client(tmp_path, monkeypatch)
+    _use(monkeypatch, FakeContainer("redis"), FakeContainer("kafka"), after=told)
+    state_dir, rendered, events = StateDir(profile.state_dir), [], []
+
+    now = engine.up(profile, ("redis",), on_event=events.append, before_start=rendered.extend)
+    engine.up(profile, ("kafka",), on_event=events.append)
+
+    text = told.read_text(encoding="utf-8")
+    assert now.services["redis"].phase is Phase.READY
+    assert [event.kind for event in events] == ["starting", "service", "already"]
+    assert rendered == ["redis"]
+    assert "--profile dev up -d --no-build redis\n" in text
+    assert state_dir.compose.is_file()
+    assert set(parse_env_file(state_dir.stack_env, "stack.env")) == {"CCOPS_REDIS_URL"}
+    secrets = parse_env_file(state_dir.secrets, "secrets.env")
+    assert not [key for key, value in secrets.items() if value.text.removeprefix("k1:") in text]
+
+
+def test_a_client_that_fails_before_any_container_is_quoted(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _client(tmp_path, monkeypatch, code=1)
+    _use(monkeypatch)
+
+    with pytest.raises(Unreachable) as caught:
+        engine.up(profile, ("redis",))
+
+    assert (caught.value.code, caught.value.evidence) == ("COMPOSE_FAILED", "exit 1\nit went wrong")
+
+
+def test_a_container_that_does_not_become_healthy_ends_up_in_time(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = _client(tmp_path, monkeypatch)
+    _use(monkeypatch, FakeContainer("redis", health="starting"), after=told)
+
+    with pytest.raises(Unreachable) as caught:
+        engine.up(profile, ("redis",), wait_timeout_s=1)
+
+    assert caught.value.code == "STACK_NOT_READY"
+    assert "redis: starting" in caught.value.evidence
+
+
+def test_down_removes_containers_and_forgets_where_everything_was(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = _client(tmp_path, monkeypatch)
+    _use(monkeypatch, FakeContainer("redis"))
+    state_dir = StateDir(profile.state_dir)
+    state_dir.create()
+    for path in (state_dir.compose, state_dir.stack_env):
+        path.write_text("{}")
+
+    assert engine.down(profile) == ("redis",)
+    assert "down --remove-orphans\n" in told.read_text(encoding="utf-8")
+    assert not state_dir.compose.exists()
+    assert not state_dir.stack_env.exists()

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 from ccops.migrations.lint.action import UNKNOWN as HOLE
 from ccops.migrations.lint.action import Action, Does
 from ccops.migrations.lint.values import UNKNOWN, value
+from ccops.migrations.lint.words import shortened
+
+_HARMLESS = frozenset(
+    {
+        "get_bind", "get_context", "f", "bulk_insert", "inline_literal", "batch_alter_table",
+        "create_table_comment", "drop_table_comment",
+    }
+)  # fmt: skip
 
 
 def chain(node: ast.expr) -> Iterator[str]:
@@ -65,6 +73,9 @@ def operation(word: str, node: ast.Call, names: Mapping[str, object], table: str
     judge = OPERATIONS.get(word)
     if judge is not None:
         yield from judge(_Call(node, names, table))
+    # A plug-in's operation, invoke, run_async; and what `**options` hold nobody knows.
+    if (judge is None and word not in _HARMLESS) or any(one.arg is None for one in node.keywords):
+        yield Action(Does.COMPUTED, sql=shortened(ast.unparse(node)))
 
 
 def _create_table(call: _Call) -> Iterator[Action]:

@@ -40,7 +40,9 @@ def test_what_is_pending_is_listed_in_the_order_it_will_run(chain: Tree) -> None
     assert mark.detail == "bb\ncc"
 
 
-@pytest.mark.parametrize("call", [["alembic", "check", "--db"], ["alembic", "sizes"], ["env", "check", "--live"]])
+@pytest.mark.parametrize(
+    "call", [["alembic", "check", "--db"], ["alembic", "sizes"], ["env", "check", "--live"]]
+)
 def test_a_database_without_an_address_is_unreachable_and_not_fine(
     call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,5 @@
-# One image for backend, worker, migration and CLI. Wheels only: nothing is compiled, no shell of a build
-# system is left inside. Offline: put wheels of everything in ./wheels and build with
+# One image for backend, worker, migration and CLI. Wheels only: nothing is compiled.
+# Without a network: put wheels of everything (hatchling, too) into ./wheels and build with
 # --build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/src/wheels
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 

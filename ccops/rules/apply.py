@@ -25,6 +25,11 @@ from ccops.rules.server import LoadedGroup
 from ccops.rules.wanted import Change, changes, wanted_groups
 from ccops.rules.writing import Changes, check_ours, compare
 
+_NEXT = {
+    "RULES_NOT_LOADED": f"--rules-dir, or {folder.KEY}, must name the folder that the server reads",
+    "RULES_NOT_EVALUATED": "--timeout SECONDS    if the server is slow; else look at its log",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -207,7 +212,7 @@ def _undone(
         error.code,
         f"{error.message}; the old rules are loaded again",
         evidence=error.evidence,
-        next_step="ccops rules check",
+        next_step=_NEXT.get(error.code, "ccops rules check"),
     )
 
 

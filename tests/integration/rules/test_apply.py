@@ -192,6 +192,7 @@ def test_a_server_that_answers_200_and_reads_another_folder_is_found_out(
 
     assert (error.code, error.exit_code) == ("RULES_NOT_LOADED", 5)
     assert f"the server reads: {server.folder}/*.yml; written was {tmp_path}" in error.evidence
+    assert "--rules-dir" in error.next_step
     assert [path.name for path in tmp_path.glob("*.yml")] == ["0.yml"]
     assert (tmp_path / "0.yml").read_text() == OLD
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from ccops.kafka.broker import Broker
+from ccops.kafka.model import Committed, Place, Refusal
 from tests.fakes.alertmanager import alertmanager
 from tests.integration.kafka.conftest import Filled
-from tests.integration.kafka.kit import Cluster
+from tests.integration.kafka.kit import Cluster, until
+from tests.integration.kafka.test_refusals import refused
+
+_ALTER = Broker.alter
 
 PATCH = """
 import atexit, os, pathlib, time
@@ -73,3 +81,27 @@ def test_every_moment_of_a_reset_is_a_good_one_to_die(
     ends = [one["run_id"] for one in cluster.audit() if one["event"] == "finished"]
     begun = {one["run_id"] for one in cluster.audit() if one["event"] == "started"}
     assert len(ends) == len(set(ends)) and begun <= set(ends)
+
+
+@pytest.mark.nightly
+def test_a_broker_that_stands_still_under_the_write_is_looked_at_again_by_the_next_call(
+    cluster: Cluster, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the request, and nobody knows whether it will act on it: longer than the read-back waits."""
+    awake = threading.Event()
+
+    def paused(self: Broker, group: str, offsets: Mapping[Place, Committed]) -> dict[Place, Refusal]:
+        pid = cluster.pid()
+        assert pid > 1
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(30, lambda: (os.kill(pid, signal.SIGCONT), awake.set())).start()
+        return _ALTER(self, group, offsets)
+
+    monkeypatch.setattr(Broker, "alter", paused)
+    call = ("kafka", "reset", *filled.names, "--apply")
+    refused(cluster.ccops(*call, "--to-earliest", "--timeout", "2"), "KAFKA_OUTCOME_UNKNOWN", 4)
+    monkeypatch.undo()
+    assert len(cluster.runs()) == 1 and awake.wait(60)
+    # A process of its own: librdkafka 2.16 crashed here once, which must be as good as a kill.
+    until(lambda: cluster.patched("", *call, "--to-offset", "5").returncode == 0)
+    assert cluster.committed(filled.group) == filled.places(5, 5, 5) and cluster.runs() == []

@@ -173,6 +173,8 @@ class Stores:
         pid = engine.pid_of(self.load(), service)
         assert pid
         os.kill(pid, signal.SIGKILL)
+        if service == "postgres":
+            self.database.close()  # our own session outlives the server by a moment, and would still answer
 
     def forget_ghosts(self) -> None:
         """What the stack does before a killed worker returns: this broker never expires a dead member."""

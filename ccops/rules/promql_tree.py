@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -222,10 +222,22 @@ def _unary(raw: library.Expr, depth: int) -> Node:
     return Number(-inner.value) if isinstance(inner, Number) else Negative(inner)
 
 
-_MAKERS = {
-    "NumberLiteral": lambda raw, depth: Number(raw.val),
-    "StringLiteral": lambda raw, depth: Text(raw.val),
-    "ParenExpr": lambda raw, depth: convert(raw.expr, depth),
+def _number(raw: library.Expr, depth: int) -> Node:
+    return Number(cast("library.NumberLiteral", raw).val)
+
+
+def _text(raw: library.Expr, depth: int) -> Node:
+    return Text(cast("library.StringLiteral", raw).val)
+
+
+def _inside(raw: library.Expr, depth: int) -> Node:
+    return convert(cast("library.ParenExpr", raw).expr, depth)
+
+
+_MAKERS: Mapping[str, Callable[[library.Expr, int], Node]] = {
+    "NumberLiteral": _number,
+    "StringLiteral": _text,
+    "ParenExpr": _inside,
     "VectorSelector": _selector,
     "MatrixSelector": _matrix,
     "SubqueryExpr": _subquery,

@@ -144,7 +144,9 @@ def _crash(args: Sequence[str], error: Exception, output: Output) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"crash-{os.getpid()}.txt"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        # An argument may hold bytes that are no text: the report of a crash must not crash.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{call_of(args)}\n{text}")
         kept = str(path)
     except OSError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.conftest import Stack
+from tests.conftest import Stack, run_ccops
 
 Json = dict  # parsed JSON, narrowed by the assertions
 
@@ -40,5 +40,5 @@ def test_what_was_restarted_with_another_setting_is_told_until_it_is_put_back(st
 
 
 def test_who_is_no_administrator_is_told(stack: Stack) -> None:
-    ran = stack.ccops("env", "check", "--env", "staging", "--live")
+    ran = run_ccops("env", "check", "--live", env={**stack.env, "CCOPS_ADMIN_PASSWORD": ""})
     assert (ran.code, "ENV_ADMIN_MISSING" in ran.err) == (2, True)

@@ -3,21 +3,33 @@
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import ROOT, Stack
+from tests.conftest import ROOT, Stack, running_stack
+
+_SLOWEST = 'slo:sli_error:ratio_rate1h{slo=~".+-latency"}'  # recorded every SLO_INTERVAL only
 
 
 @pytest.fixture(scope="module")
-def busy(stack: Stack) -> Stack:
-    """The stack after traffic that Prometheus has scraped."""
-    assert stack.ccops("smoke", "run", "buy-retry").code == 0
-    httpx.get(stack.url("CCOPS_BACKEND_URL") + "/api/users/me", trust_env=False)
-    time.sleep(2.5)
-    return stack
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of its own after traffic that Prometheus has scraped; of the shared one, others kill parts."""
+    with running_stack(tmp_path_factory.mktemp("busy")) as stack:
+        assert stack.ccops("smoke", "run", "buy-retry").code == 0
+        httpx.get(stack.url("CCOPS_BACKEND_URL") + "/api/users/me", trust_env=False)
+        until = time.monotonic() + 40
+        while not _recorded(stack) and time.monotonic() < until:
+            time.sleep(0.5)
+        yield stack
+
+
+def _recorded(stack: Stack) -> bool:
+    url = stack.url("CCOPS_PROMETHEUS_URL") + "/api/v1/query"
+    answer = httpx.get(url, params={"query": _SLOWEST}, trust_env=False)
+    return len(answer.json()["data"]["result"]) == 3
 
 
 def test_every_panel_answers_every_target_is_up_and_every_group_is_loaded(busy: Stack) -> None:

@@ -179,14 +179,21 @@ def test_without_a_stack_the_next_step_is_named(tmp_path: Path, stack: Stack) ->
     assert "Traceback" not in ran.err + ran.out
 
 
+def test_an_alert_fires_and_resolves(stack: Stack) -> None:
+    # By itself, and first: failed purchases of other scenarios would ring the same alert.
+    ran = stack.ccops("smoke", "run", "alert-fires", timeout=150)
+    assert ran.code == 0, ran.out[-4000:] + ran.err
+
+
 def test_every_edge_scenario_of_the_project_is_green(stack: Stack) -> None:
     # Those that take a service away for longer run on a stack of their own: test_outages.py.
     ours = [
         path for path in (ROOT / "scenarios").glob("*.yaml") if ", outage]" not in path.read_text("utf-8")
     ]
-    names = sorted(path.stem for path in ours if path.stem != "journey")
+    names = sorted(path.stem for path in ours if path.stem not in {"journey", "alert-fires"})
     ran = stack.ccops("smoke", "run", *names, "--parallel", "3", timeout=150)
-    assert ran.code == 0, ran.out[-4000:] + ran.err
+    bad = [line for line in ran.out.splitlines() if "✗" in line or line.startswith("FAIL")]
+    assert ran.code == 0, "\n".join([*bad, ran.out[-2000:], ran.err])
 
 
 def test_metrics_start_at_zero_for_every_closed_label(stack: Stack) -> None:

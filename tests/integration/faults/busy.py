@@ -87,6 +87,9 @@ class Busy:
     def _buy(self, client: httpx.Client, product: str) -> None:
         key = {"Idempotency-Key": uuid.uuid4().hex}
         answer = self._insist(client, "/api/shop/buy", {"product_id": product, "quantity": 1}, key)
+        # Six payments of one player within a minute are refused, and a fast machine gets that far.
+        if answer is not None and answer.status_code == 429 and "FRAUD_WINDOW" in answer.text:
+            return
         if answer is not None and self._good(answer, {200, 202, 402}) and answer.status_code != 402:
             with self._lock:
                 self.promises.purchases[answer.json()["transaction_id"]] = product

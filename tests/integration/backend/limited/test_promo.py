@@ -35,7 +35,8 @@ def test_a_redemption_tells_the_sockets(account, promo, sql):
     user = account()
     event = redeem(user, promo(gold=50)).json()["event_id"]
     rows = sql(
-        "SELECT event_id::text, type, topic, payload FROM outbox WHERE user_id = %s AND realtime", user.id
+        "SELECT event_id::text, type, topic, payload FROM outbox WHERE user_id = %s AND realtime ORDER BY id",
+        user.id,
     )
 
     assert [row["type"] for row in rows] == ["reward_granted", "profile_update"]

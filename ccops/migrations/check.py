@@ -122,8 +122,7 @@ def _head_marks(
     if graph.nodes and not graph.heads:
         return [Mark("ALEMBIC_NO_HEAD", "there is no head: the graph goes round", subject="heads")]
     fork = fork_of(graph, known)
-    # Where parents are computed, a head may be no head: the finding about that file stands for it.
-    if fork is None or not all(node.whole for node in graph.nodes.values()):
+    if fork is None:
         return []
     paths = [node.path for side in fork.sides for node in side.chain]
     found = history()

@@ -47,16 +47,17 @@ class Known:
 
 
 def fork_of(graph: Graph, known: Known) -> Fork | None:
-    """Return the fork of `graph`; None when it has one head, or none."""
-    if len(graph.heads) < 2:
+    """Return the fork of `graph`; None when fewer than two heads are sure to be heads."""
+    heads = graph.sure_heads
+    if len(heads) < 2:
         return None
     sides = []
-    for head in graph.heads:
-        others = [other for other in graph.heads if other != head]
+    for head in heads:
+        others = [other for other in heads if other != head]
         chain = tuple(graph.chain(head, others))
         tables = frozenset().union(*(tables_of(node.path.read_bytes()) for node in chain))
         sides.append(Side(head, chain, tables, _fixed(chain, known)))
-    return Fork(graph.common_ancestor(graph.heads), tuple(sides))
+    return Fork(graph.common_ancestor(heads), tuple(sides))
 
 
 def _fixed(chain: Sequence[Revision], known: Known) -> str:

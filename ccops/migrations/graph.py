@@ -41,6 +41,20 @@ class Graph:
         )
 
     @cached_property
+    def sure_heads(self) -> tuple[str, ...]:
+        """Return the heads whose whole past is known; none while a file's own parents are not.
+
+        What follows a missing parent may belong to another head, and a file that can't be read may follow
+        any of them: those are findings of their own, not a fork.
+        """
+        if not all(node.whole for node in self.nodes.values()):
+            return ()
+        orphans = {
+            node.id for node in self.nodes.values() if any(parent not in self.nodes for parent in node.down)
+        }
+        return tuple(head for head in self.heads if not orphans & self.ancestors(head))
+
+    @cached_property
     def bases(self) -> tuple[str, ...]:
         """Return the revisions that follow nothing."""
         return tuple(node.id for node in self.nodes.values() if not node.down)

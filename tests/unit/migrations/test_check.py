@@ -66,6 +66,15 @@ def test_a_missing_parent_names_the_nearest_id_and_the_line_of_down_revision(pro
     assert marks["ee"].next_step == 'down_revision = "dd01"'
 
 
+def test_a_missing_parent_is_no_fork_and_a_fork_beside_it_is_still_one(project: Tree) -> None:
+    _line(project)
+    project.add("dd", "zz")
+    assert project.codes() == [("ALEMBIC_MISSING_PARENT", "dd")]
+
+    project.add("ee", "bb")
+    assert project.codes() == [("ALEMBIC_HEADS", "heads"), ("ALEMBIC_MISSING_PARENT", "dd")]
+
+
 def test_an_id_used_twice_names_both_files(project: Tree) -> None:
     _line(project)
     project.raw("cc_again.py", "revision = 'cc'\ndown_revision = 'bb'\n")

@@ -69,6 +69,10 @@ def _plant(project: Tree, defect: str, parents: list[tuple[int, ...]], at: int) 
     if defect == "missing":
         project.add(new, (top, "deadbeef"))
         return {("ALEMBIC_MISSING_PARENT", new)}
+    if defect == "orphan":
+        project.add(new, "deadbeef")
+        project.add(_ident(98), new)
+        return {("ALEMBIC_MISSING_PARENT", new)}
     if defect == "duplicate":
         # Its first file counts; the second one sorts behind every id.
         project.raw("zzz.py", f"revision = {top!r}\ndown_revision = None\n")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,10 +12,10 @@ from ccops.contract.asyncapi import Bundle, asyncapi
 from ccops.contract.export import render
 from ccops.contract.load import MAX_BYTES, Document, bad, document, load, parse
 from ccops.core.errors import Unreachable, UsageError
+from ccops.core.git import git
 from ccops.core.masking import mask_urls
 
 OPENAPI, EVENTS, TOPICS = "openapi.json", "events.json", "topics.yml"
-_GIT_S = 30.0
 _ABSENT = ("does not exist in", "exists on disk, but not in")
 
 
@@ -113,20 +111,13 @@ def _at_commit(commit: Commit, name: str) -> tuple[bytes | None, str]:
             evidence="a reference neither begins with a dash nor holds a colon",
             next_step="--against origin/main",
         )
-    argv = ["git", "-C", str(commit.folder), "show", f"{commit.ref}:./{name}"]
-    quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        done = subprocess.run(
-            argv, capture_output=True, timeout=_GIT_S, check=False, env={**os.environ, **quiet}
-        )
-        said = done.stderr.decode("utf-8", "replace").strip()
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise _not_there(commit, name, f"{type(error).__name__}: {error}") from None
-    if done.returncode == 0:
-        return done.stdout, ""
+    answer = git(commit.folder, "show", f"{commit.ref}:./{name}")
+    if answer.good:
+        return answer.out, ""
+    said = answer.said
     if any(words in said for words in _ABSENT):
         return None, said
-    raise _not_there(commit, name, said or f"git ended with {done.returncode}")
+    raise _not_there(commit, name, said or f"git ended with {answer.code}")
 
 
 def fetched(url: str, timeout_s: float) -> bytes:

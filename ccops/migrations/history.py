@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ccops.core.errors import UsageError
+from ccops.core.git import git
 
-_GIT_S = 20.0
-_QUIET = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 _ASKED_MOST = 40
 
 
@@ -104,17 +102,8 @@ class History:
         return tuple(dict.fromkeys(line.partition(":")[0] for line in out.splitlines()))
 
     def _git(self, *args: str) -> tuple[int, str, str]:
-        argv = ["git", "-C", str(self._folder), *args]
-        try:
-            done = subprocess.run(
-                argv, capture_output=True, timeout=_GIT_S, check=False, env={**os.environ, **_QUIET}
-            )
-        except FileNotFoundError:
-            return 127, "", "git is not installed"
-        except subprocess.TimeoutExpired:
-            return 124, "", f"git did not answer within {_GIT_S:g} s"
-        out = done.stdout.decode("utf-8", "surrogateescape")
-        return done.returncode, out, done.stderr.decode("utf-8", "replace").strip()
+        answer = git(self._folder, *args)
+        return (1 if answer.code is None else answer.code), answer.text, answer.said
 
 
 def _reason(said: str) -> str:

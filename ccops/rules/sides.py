@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Sequence
@@ -11,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ccops.core.errors import UsageError
+from ccops.core.git import git
 from ccops.core.profile import Profile, Project, load_profile
 from ccops.rules.flat import FlatRule, flatten
 from ccops.rules.project import TEMPLATES, rule_set
 from ccops.rules.server import LoadedGroup, loaded_groups, open_server
 from ccops.rules.thresholds import FILE
-
-_GIT_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +119,12 @@ def _extracted(root: Path, commit: str, folder: Path, reference: str) -> Path:
 
 def _git(root: Path, *args: str) -> bytes | None:
     """Return what git printed; None when it refused."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *args], capture_output=True, check=False, timeout=_GIT_TIMEOUT_S
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    answer = git(root, *args)
+    if answer.code is None:
         raise UsageError(
             "GIT_MISSING",
             "git can't be asked",
-            evidence=str(error),
+            evidence=answer.said,
             next_step="install git, or use --env twice",
-        ) from None
-    return done.stdout if done.returncode == 0 else None
+        )
+    return answer.out if answer.good else None

@@ -151,7 +151,7 @@ def test_a_file_is_not_missing_because_git_was_slow(bundle: Path, monkeypatch: p
         return run(argv, **how)  # type: ignore[call-overload]
 
     assert events_at(Commit("HEAD", bundle)).data["channels"]  # without topics.yml there is no error
-    monkeypatch.setattr("ccops.contract.sources.subprocess.run", slow)
+    monkeypatch.setattr("ccops.core.git.subprocess.run", slow)
     with pytest.raises(UsageError, match=r"git has no topics\.yml"):
         events_at(Commit("HEAD", bundle))
 

@@ -64,7 +64,10 @@ def lint_report(asked: Asked, output: Output) -> Report:
 
     def draw(screen: Console) -> None:
         if not quiet:
-            _draw(screen, found)
+            title = shown(found.config.path)
+            marksview.draw_checked(
+                screen, title, found.parts, found.marks, _outcome(found), failed=found.failed
+            )
 
     code = ExitCode.NEGATIVE if found.failed else ExitCode.OK
     return Report("ccops.alembic.lint/v1", data, code, issues=issues, text=draw)
@@ -82,13 +85,3 @@ def _outcome(found: Linted) -> str:
     allowed = len(found.marks) - len(found.open)
     state = "FAIL" if found.failed else "OK"
     return f"{state} {listed}, {counts['info']} notes, {allowed} allowed in {len(found.revisions)} revisions"
-
-
-def _draw(screen: Console, found: Linted) -> None:
-    screen.print(shown(found.config.path), style="bold", markup=False, soft_wrap=True)
-    for part, text in found.parts.items():
-        screen.print(f"  {part:<10} {text}", markup=False, soft_wrap=True)
-    for mark in found.marks:
-        marksview.draw(screen, mark)
-    style = "bold red" if found.failed else "bold green"
-    screen.print(_outcome(found), style=style, markup=False)

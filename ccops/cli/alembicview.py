@@ -78,7 +78,10 @@ def check_report(call: CheckCall, target: tuple[str, Path | None] | None, output
 
     def draw(screen: Console) -> None:
         if not quiet:
-            _draw(screen, found)
+            title = shown(found.config.path)
+            marksview.draw_checked(
+                screen, title, found.parts, found.marks, _outcome(found), failed=found.failed
+            )
 
     code = ExitCode.NEGATIVE if found.failed else ExitCode.OK
     env = target[0] if target else ""
@@ -137,16 +140,6 @@ def _outcome(found: Checked) -> str:
     errors = sum(mark.severity == "error" for mark in still)
     warnings = len(still) - errors
     return f"{'FAIL' if found.failed else 'OK'} {errors} errors, {warnings} warnings in {found.files} files"
-
-
-def _draw(screen: Console, found: Checked) -> None:
-    screen.print(shown(found.config.path), style="bold", markup=False, soft_wrap=True)
-    for part, text in found.parts.items():
-        screen.print(f"  {part:<10} {text}", markup=False, soft_wrap=True)
-    for mark in found.marks:
-        marksview.draw(screen, mark)
-    style = "bold red" if found.failed else "bold green"
-    screen.print(_outcome(found), style=style, markup=False)
 
 
 def rebase_report(config: Path | None, revision: str, onto: str, *, apply: bool) -> Report:

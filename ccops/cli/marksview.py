@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ccops.core.output import Issue
@@ -32,6 +33,24 @@ def draw(screen: Console, mark: Mark) -> None:
         screen.print(f"  {line}", markup=False, soft_wrap=True)
     if mark.next_step:
         screen.print(f"next: {mark.next_step}", markup=False, soft_wrap=True)
+
+
+def draw_checked(
+    screen: Console,
+    title: str,
+    parts: Mapping[str, str],
+    marks: Sequence[Mark],
+    outcome: str,
+    *,
+    failed: bool,
+) -> None:
+    """Draw what was looked at, part by part, every mark, and the outcome."""
+    screen.print(title, style="bold", markup=False, soft_wrap=True)
+    for part, text in parts.items():
+        screen.print(f"  {part:<10} {text}", markup=False, soft_wrap=True)
+    for mark in marks:
+        draw(screen, mark)
+    screen.print(outcome, style="bold red" if failed else "bold green", markup=False)
 
 
 def issue(mark: Mark) -> Issue:

@@ -16,7 +16,7 @@ from ccops.migrations.released import lock_path, read_lock
 from ccops.migrations.revision import Revision
 from ccops.migrations.scratch import run
 from ccops.migrations.scratch.drift import baseline_path, drift_marks, read_drift
-from ccops.migrations.scratch.locks import lock_marks, locks_of
+from ccops.migrations.scratch.locks import Size, lock_marks, locks_of
 from ccops.migrations.scratch.roundtrip import round_trip_marks
 from ccops.migrations.scratch.server import Server, scratch_server
 from ccops.migrations.scratch.sizes import calibrate, read_sizes
@@ -49,64 +49,68 @@ class Tried:
     parts: Mapping[str, str]
 
 
-def chosen(checked: Checked, call: ScratchCall) -> list[Revision]:
-    """Return the revisions to try, oldest first."""
+def look(checked: Checked, call: ScratchCall) -> Tried:
+    """Try the project out; one whose graph has errors is not, and `parts` says so.
+
+    Raises UsageError when it can't be run.
+    """
+    if any(mark.severity == "error" and mark.code != "ALEMBIC_EDITED" for mark in checked.marks):
+        why = "the graph has errors: nothing was tried out"
+        return Tried((), {"scratch": why})
+    sizes = read_sizes(call.sizes) if call.sizes else {}
+    runner = run.Runner(checked.config, call.python, call.settings, call.timeout_s)
     order = [checked.graph.nodes[ident] for ident in checked.graph.ordered(set(checked.graph.nodes))]
+    with scratch_server() as server:
+        walked = _walked(runner, server, order, _chosen(checked, call, order), sizes)
+        drift = _drift(runner, server, call.metadata)
+    return Tried((*walked.marks, *drift.marks), {**walked.parts, **drift.parts})
+
+
+def _chosen(checked: Checked, call: ScratchCall, order: list[Revision]) -> list[Revision]:
     if call.last:
         return order[-call.last :]
     held = read_lock(lock_path(checked.config))
     return [node for node in order if node.id not in held]
 
 
-def look(checked: Checked, call: ScratchCall) -> Tried:
-    """Try the project out. Raises UsageError when its graph is broken or it can't be run."""
-    if any(mark.severity == "error" and mark.code != "ALEMBIC_EDITED" for mark in checked.marks):
-        why = "the graph has errors: nothing was tried out"
-        return Tried((), {"scratch": why})
-    sizes = read_sizes(call.sizes) if call.sizes else {}
-    runner = run.Runner(checked.config, call.python, call.settings, call.timeout_s)
-    check = chosen(checked, call)
-    with scratch_server() as server:
-        return _look(checked, call, runner, server, check, sizes)
-
-
-def _look(
-    checked: Checked,
-    call: ScratchCall,
+def _walked(
     runner: run.Runner,
     server: Server,
+    order: list[Revision],
     check: list[Revision],
-    sizes: object,
+    sizes: Mapping[str, Size],
 ) -> Tried:
-    order = [checked.graph.nodes[ident] for ident in checked.graph.ordered(set(checked.graph.nodes))]
-    today = SystemClock().now().date()
+    """Go up `order`, and around each of `check` down and up again, with its locks measured."""
     by_id = {node.id: node for node in order}
     marks: list[Mark] = []
-    known = sizes if isinstance(sizes, dict) else {}
+    answered = 0
     with server.database() as url:
-        rates = calibrate(url) if known else None
-        answered = 0
+        rates = calibrate(url) if sizes else None
         for answer in run.stairs(runner, url, order, check):
             node = by_id[str(answer["revision"])]
             answered += 1
             marks += round_trip_marks(node, answer, shown(node.path))
-            marks += lock_marks(node, locks_of(answer), shown(node.path), known, rates)
+            marks += lock_marks(node, locks_of(answer), shown(node.path), sizes, rates)
     # Whether a comment about something else still has its finding, the linter says.
-    marks = allow(marks, check, today, lambda code: False)
-    parts = {"round trip": f"{answered} of {len(order)} revisions up, down and up again"}
-    if not check:
-        parts["round trip"] = "every revision is held as released: none was tried (--last N)"
-    parts["locks"] = f"measured for {answered} revisions" if answered else "none measured"
-    if not call.metadata:
-        parts["drift"] = "not looked at: --metadata MODULE:NAME"
-        return Tried(tuple(marks), parts)
+    marks = allow(marks, check, SystemClock().now().date(), lambda code: False)
+    tried = f"{answered} of {len(order)} revisions up, down and up again"
+    parts = {
+        "round trip": tried if check else "every revision is held as released: none was tried (--last N)",
+        "locks": f"measured for {answered} revisions" if answered else "none measured",
+    }
+    return Tried(tuple(marks), parts)
+
+
+def _drift(runner: run.Runner, server: Server, metadata: str) -> Tried:
+    """Compare the migrations with the models, if there are any."""
+    if not metadata:
+        return Tried((), {"drift": "not looked at: --metadata MODULE:NAME"})
     with server.database() as url:
-        answers = list(run.drift(runner, url, call.metadata))
+        answers = list(run.drift(runner, url, metadata))
     if not answers or "drift" not in answers[0]:
         raise UsageError("ALEMBIC_SCRATCH", "drift gave no answer", next_step="--metadata MODULE:NAME")
-    path = baseline_path(checked.config)
+    path = baseline_path(runner.config)
     drift = read_drift(answers[0]["drift"], path)
-    parts["drift"] = (
-        f"{len(drift.now)} differences from {call.metadata}, {len(drift.now) - len(drift.new)} known"
-    )
-    return Tried((*marks, *drift_marks(drift, shown(path))), parts)
+    known = len(drift.now) - len(drift.new)
+    said = f"{len(drift.now)} differences from {metadata}, {known} known"
+    return Tried(tuple(drift_marks(drift, shown(path))), {"drift": said})

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from ccops.core.atomic import write_whole
 from ccops.core.clock import iso
 
 SCHEMA = "ccops.evidence/v1"
@@ -58,14 +57,7 @@ def write(folder: Path, evidence: Evidence) -> Path:
         "versions": dict(evidence.versions),
         "report": evidence.report,
     }
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(plain, file, ensure_ascii=False, indent=1)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(plain, ensure_ascii=False, indent=1))
     return path
 
 

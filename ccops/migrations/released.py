@@ -7,11 +7,10 @@ merge without conflict. Line ends and a byte order mark are no change: git itsel
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ccops.core.atomic import write_whole
 from ccops.core.errors import UsageError
 from ccops.migrations.config import AlembicConfig
 from ccops.migrations.revision import Revision
@@ -60,14 +59,4 @@ def new_lock(old: Mapping[str, str], revisions: Iterable[Revision]) -> str:
 
 def write_lock(path: Path, text: str) -> None:
     """Write the lock whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, text, mode=0o644)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ccops.core.atomic import write_whole
 from ccops.core.clock import iso
 from ccops.core.errors import Refused, UsageError
 from ccops.core.profile import Profile, parse_env_file
@@ -151,14 +150,4 @@ def _replace(path: Path, before: str, after: str) -> None:
             evidence="nothing was written over it",
             next_step="run it again",
         )
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(after.encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(path.stat().st_mode & 0o7777)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, after, mode=path.stat().st_mode & 0o7777)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import httpx
 
+from ccops.clients.http import tls
+
 
 def http_client(url: str = "", *, timeout: float = 20, **more: object) -> httpx.Client:
     """Return a client that keeps its connections."""
-    return httpx.Client(base_url=url, timeout=timeout, trust_env=False, verify=False, **more)  # type: ignore[arg-type]
+    return httpx.Client(base_url=url, timeout=timeout, trust_env=False, verify=tls(False), **more)  # type: ignore[arg-type]
 
 
 # For single questions, from any thread: a connection each, so none that a server has closed meanwhile.

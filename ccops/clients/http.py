@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -42,5 +42,31 @@ async def open_http(base_url: str, *, timeout: float = 10.0) -> AsyncIterator[ht
             verify=tls(base_url.startswith("https:")),
             trust_env=False,
             follow_redirects=False,
+        ) as client:
+            yield client
+
+
+@contextmanager
+def open_client(
+    system: str,
+    url: str,
+    path: str = "",
+    *,
+    timeout: float = 5.0,
+    transport: httpx.BaseTransport | None = None,
+) -> Iterator[httpx.Client]:
+    """Yield a blocking client whose paths start after `path` of `system`, which names it in errors.
+
+    Raises Unreachable for whatever goes wrong inside; after raise_for_status an error status does too.
+    """
+    import httpx
+
+    with translated(system, url, (httpx.HTTPError, httpx.InvalidURL)):
+        with httpx.Client(
+            base_url=url.rstrip("/") + path,
+            timeout=timeout,
+            verify=tls(url.startswith("https:")),
+            trust_env=False,
+            transport=transport,
         ) as client:
             yield client

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from ccops.clients.guard import translated, unreachable
-from ccops.clients.http import tls
+from ccops.clients.http import open_client
 
 if TYPE_CHECKING:
     import httpx
@@ -38,26 +38,8 @@ async def open_prometheus(url: str, *, timeout: float = 5.0) -> AsyncIterator[Pr
         yield client
 
 
-def api_errors() -> tuple[type[Exception], ...]:
-    """Return what httpx raises; a status that is no success is among them after raise_for_status."""
-    import httpx
-
-    return (httpx.HTTPError, httpx.InvalidURL)
-
-
-@contextmanager
 def open_api(
     url: str, *, timeout: float = 5.0, transport: httpx.BaseTransport | None = None
-) -> Iterator[httpx.Client]:
+) -> AbstractContextManager[httpx.Client]:
     """Yield a blocking client whose paths start at the root. Raises Unreachable for what fails inside."""
-    import httpx
-
-    with translated("prometheus", url, api_errors()):
-        with httpx.Client(
-            base_url=url.rstrip("/"),
-            timeout=timeout,
-            verify=tls(url.startswith("https:")),
-            trust_env=False,
-            transport=transport,
-        ) as client:
-            yield client
+    return open_client("prometheus", url, timeout=timeout, transport=transport)

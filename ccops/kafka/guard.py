@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from ccops.core.clock import iso
+from ccops.core.confirm import check_typed
 from ccops.core.errors import Refused
 from ccops.core.profile import Profile
 from ccops.kafka.broker import Broker
@@ -136,23 +137,10 @@ def check_age(plan: Plan, profile: Profile, now: datetime) -> None:
 
 def check_confirmed(profile: Profile, groups: Sequence[str], confirm: str, reason: str, verb: str) -> None:
     """Refuse on a protected profile unless the groups were typed and a reason was given."""
-    if not profile.protected:
-        return
-    token = f"{profile.env}:{','.join(groups)}"
-    if confirm != token:
-        raise Refused(
-            "ENV_PROTECTED",
-            f"{profile.env} is protected: {verb} needs the name of what it changes",
-            evidence=f"--confirm was {confirm or 'not given'}",
-            next_step=f"--confirm {token}",
-        )
-    if not reason.strip():
-        raise Refused(
-            "KAFKA_REASON_MISSING",
-            f"{profile.env} is protected: {verb} needs a reason",
-            evidence="it goes to the audit log, for the person who asks next month",
-            next_step='--reason "why this is done"',
-        )
+    kept = "it goes to the audit log, for the person who asks next month"
+    check_typed(
+        "KAFKA_REASON_MISSING", profile, ",".join(groups), verb, confirm=confirm, reason=reason, kept=kept
+    )
 
 
 def _stale(plan: Plan, changed: Sequence[str]) -> Refused:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 from ccops.core.actor import actor
 from ccops.core.clock import SystemClock, iso
-from ccops.core.errors import CcopsError, Degraded, Refused, Unreachable
+from ccops.core.confirm import check_typed
+from ccops.core.errors import CcopsError, Degraded, Unreachable
 from ccops.core.masking import mask_urls
 from ccops.core.profile import Profile
 from ccops.rules import folder, journal, server
@@ -81,23 +82,8 @@ def url_of(profile: Profile) -> str:
 
 def check_confirmed(profile: Profile, confirm: str, reason: str) -> None:
     """Refuse on a protected profile unless what is changed was typed and a reason was given."""
-    if not profile.protected:
-        return
-    token = f"{profile.env}:rules"
-    if confirm != token:
-        raise Refused(
-            "ENV_PROTECTED",
-            f"{profile.env} is protected: apply needs the name of what it changes",
-            evidence=f"--confirm was {confirm or 'not given'}",
-            next_step=f"--confirm {token}",
-        )
-    if not reason.strip():
-        raise Refused(
-            "RULES_REASON_MISSING",
-            f"{profile.env} is protected: apply needs a reason",
-            evidence="it goes to the log of applied rules",
-            next_step='--reason "why this is done"',
-        )
+    kept = "it goes to the log of applied rules"
+    check_typed("RULES_REASON_MISSING", profile, "rules", "apply", confirm=confirm, reason=reason, kept=kept)
 
 
 def plan(job: Job) -> Plan:

@@ -20,6 +20,7 @@ from ccops.rules.check.finding import SORTS
 PACKAGE = Path(__file__).resolve().parents[3] / "ccops"
 # What takes a code as its first or second argument, besides the error classes that are found below.
 TAKERS = {
+    "check_typed",
     "Issue",
     "mark",
     "Noted",

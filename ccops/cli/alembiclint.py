@@ -12,9 +12,9 @@ from ccops.cli import marksview
 from ccops.core.clock import SystemClock
 from ccops.core.errors import ExitCode
 from ccops.core.output import Output, Report
+from ccops.core.places import shown
 from ccops.core.reports.marks import MarkReport
 from ccops.core.reports.writing import check_reports, write_reports
-from ccops.migrations.check import shown
 from ccops.migrations.codes import CODES
 from ccops.migrations.lint.run import LintCall, Linted, lint
 from ccops.migrations.scratch.look import BUNDLED_SETTINGS

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from ccops.cli import marksview
 from ccops.core.errors import ExitCode, Refused
 from ccops.core.output import Output, Report
+from ccops.core.places import shown
 from ccops.core.reports.marks import MarkReport
 from ccops.core.reports.writing import check_reports, write_reports
-from ccops.migrations.check import Checked, Wanted, check, project, shown
+from ccops.migrations.check import Checked, Wanted, check, project
 from ccops.migrations.codes import CODES
 from ccops.migrations.rebase import apply_rebase, plan_rebase
 from ccops.migrations.released import lock_path, new_lock, read_lock, write_lock

@@ -14,11 +14,12 @@ from ccops.contract import approvals, comment, github
 from ccops.contract.export import export_app, render
 from ccops.contract.model import Finding, Level
 from ccops.contract.show import sentence
-from ccops.contract.sources import OPENAPI, made, openapi_of, shown
+from ccops.contract.sources import OPENAPI, made, openapi_of
 from ccops.contract.tell import as_data
 from ccops.core.clock import SystemClock
 from ccops.core.errors import Refused, UsageError, worst
 from ccops.core.output import Report
+from ccops.core.places import shown
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -22,10 +22,11 @@ from ccops.contract.export import export_app, render
 from ccops.contract.load import Document
 from ccops.contract.model import DiffResult
 from ccops.contract.show import lines
-from ccops.contract.sources import events_of, is_bundle, is_events, openapi_of, shown
+from ccops.contract.sources import events_of, is_bundle, is_events, openapi_of
 from ccops.contract.tell import as_data, issues, marks
 from ccops.core.errors import ExitCode
 from ccops.core.output import Output, Report
+from ccops.core.places import shown
 from ccops.core.reports.files import check_writable, write_text
 from ccops.core.reports.writing import check_reports, write_reports
 

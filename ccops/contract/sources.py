@@ -14,6 +14,7 @@ from ccops.contract.load import MAX_BYTES, Document, bad, document, load, parse
 from ccops.core.errors import Unreachable, UsageError
 from ccops.core.git import git
 from ccops.core.masking import mask_urls
+from ccops.core.places import shown
 
 OPENAPI, EVENTS, TOPICS = "openapi.json", "events.json", "topics.yml"
 _ABSENT = ("does not exist in", "exists on disk, but not in")
@@ -82,13 +83,6 @@ def events_at(commit: Commit) -> Document:
 def made(data: dict[str, object], name: str) -> Document:
     """Return a document that was made here; its digest is that of its text."""
     return document(data, name=name, digest=hashlib.sha256(render(data).encode()).hexdigest())
-
-
-def shown(path: Path) -> str:
-    """Return `path` as people see it: relative to the current folder if it is inside."""
-    absolute = path.resolve()
-    here = Path.cwd().resolve()
-    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else str(path)
 
 
 def at_commit(commit: Commit, name: str) -> bytes:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from ccops.core.allowing import Allowed, judged, read_allowed
+from ccops.core.places import shown
 from ccops.core.reports.marks import Mark, Severity
-from ccops.migrations.check import shown
 from ccops.migrations.revision import Revision
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ccops.core.places import shown
 from ccops.core.reports.marks import Mark, Severity
 from ccops.migrations.checks import Around, graph_marks
 from ccops.migrations.config import AlembicConfig, read_config
@@ -75,12 +76,6 @@ def check(wanted: Wanted) -> Checked:
     # Two heads here are two heads after a merge as well: said once.
     marks += base_marks if len(graph.heads) == 1 else []
     return Checked(config, graph, scanned.files, tuple(marks), parts)
-
-
-def shown(path: Path) -> str:
-    """Return `path` as people see it: relative to the current folder if it is inside."""
-    absolute, here = path.resolve(), Path.cwd().resolve()
-    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else str(path)
 
 
 def project(config_path: Path, *, run: bool = False) -> tuple[AlembicConfig, Scanned, Graph]:

@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 
 from ccops.core.errors import CcopsError
+from ccops.core.places import shown
 from ccops.core.reports.marks import Mark, Severity
 from ccops.migrations.allowing import allow, lines_of
-from ccops.migrations.check import project, shown
+from ccops.migrations.check import project
 from ccops.migrations.config import AlembicConfig
 from ccops.migrations.graph import Graph
 from ccops.migrations.history import History

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ccops.core.clock import SystemClock
 from ccops.core.errors import UsageError
+from ccops.core.places import shown
 from ccops.core.reports.marks import Mark
 from ccops.migrations.allowing import allow
-from ccops.migrations.check import Checked, shown
+from ccops.migrations.check import Checked
 from ccops.migrations.released import lock_path, read_lock
 from ccops.migrations.revision import Revision
 from ccops.migrations.scratch import run

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from ccops.stack.logfiles import tail
 
 INSTALL_LINE = "apt-get install -y --no-install-recommends docker-compose"
 _ASK_S = 20.0
+_LAST_WORDS_S = 10.0
+_GRACE_S = 5.0
 _LINES = 15
 _IMAGE = re.compile(
     r"pull access denied|manifest.*(unknown|not found)|no such image|failed to resolve reference"
@@ -32,11 +36,18 @@ class ComposeClient:
     argv: tuple[str, ...]
     version: str
 
-    def start(self, words: Sequence[str], variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-        """Start the client with `words`; what it says goes to `log`, which is begun anew."""
+    @contextmanager
+    def started(
+        self, words: Sequence[str], variables: Mapping[str, str], log: Path
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the client with `words` beside the caller; what it says goes to `log`, which is begun anew.
+
+        It has ended when the caller goes on: a caller that is content gives it time for its last words, one
+        that failed ends it, because a client that is left alone would go on to create containers.
+        """
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with log.open("wb") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*self.argv, *words],
                 env={**os.environ, **variables, "DOCKER_CLI_HINTS": "false"},
                 stdin=subprocess.DEVNULL,
@@ -45,18 +56,33 @@ class ComposeClient:
                 # Ctrl-C is ours to handle: half of an `up` is cleaned up with `down`.
                 start_new_session=True,
             )
+        try:
+            yield process
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LAST_WORDS_S)
+        finally:
+            _end(process)
 
     def run(self, words: Sequence[str], variables: Mapping[str, str], log: Path, timeout_s: float) -> None:
         """Run the client to its end. Raises what `failure` makes of a code that is not 0."""
-        process = self.start(words, variables, log)
-        try:
-            code = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise failure(log, f"no end within {timeout_s:.0f} s") from None
+        with self.started(words, variables, log) as process:
+            try:
+                code = process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                raise failure(log, f"no end within {timeout_s:.0f} s") from None
         if code:
             raise failure(log, f"exit {code}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the client and what it started: v2 is a plugin, a child of the `docker` that we called."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
 
 
 def find() -> ComposeClient:

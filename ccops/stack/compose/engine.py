@@ -69,19 +69,17 @@ def up(
             on_event(Event("starting"))
             log = state_dir.log("compose")
             words = (*file_options(profile), "up", "-d", "--no-build", *names)
-            process = client.start(words, variables(state_dir, site.ports, seed), log)
             try:
-                now = wait(docker, profile, process, names, wait_timeout_s, on_event)
+                with client.started(words, variables(state_dir, site.ports, seed), log) as process:
+                    now = wait(docker, profile, process, names, wait_timeout_s, on_event)
+                    bad = [now.services[name] for name in names if not now.services[name].good]
+                    if bad and process.returncode and not any(item.started for item in bad):
+                        raise compose.failure(log, f"exit {process.returncode}")
+                    if bad:
+                        raise not_ready(docker, profile, bad, len(names))
             except KeyboardInterrupt:
-                process.terminate()
-                process.wait()
                 down(profile)
                 raise
-            bad = [now.services[name] for name in names if not now.services[name].good]
-            if bad and process.returncode and not any(item.started for item in bad):
-                raise compose.failure(log, f"exit {process.returncode}")
-            if bad:
-                raise not_ready(docker, profile, bad, len(names))
             return now
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -192,7 +194,7 @@ def test_the_doctor_names_client_engine_and_files_that_are_missing(
     assert "docker-compose.yml" in elsewhere.text
 
 
-def _client(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> Path:
+def _client(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0, lasts_s: float = 0) -> Path:
     """Put a compose client on PATH that writes down how it was called; returns that file."""
     told, program = folder / "told", folder / "docker-compose"
     lines = (
@@ -201,7 +203,8 @@ def _client(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> Pat
         f'echo "$*" >>{told}',
         f"env >>{told}",
     )
-    program.write_text("\n".join((*lines, "echo it went wrong", f"exit {code}", "")), encoding="utf-8")
+    ends = ("echo it went wrong", f"sleep {lasts_s}", f'echo "ended by itself" >>{told}', f"exit {code}", "")
+    program.write_text("\n".join((*lines, *ends)), encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setattr(engine.compose.shutil, "which", lambda name: None if name == "docker" else name)
@@ -252,6 +255,38 @@ def test_a_container_that_does_not_become_healthy_ends_up_in_time(
 
     assert caught.value.code == "STACK_NOT_READY"
     assert "redis: starting" in caught.value.evidence
+
+
+def test_up_goes_on_only_when_the_client_has_ended(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = _client(tmp_path, monkeypatch, lasts_s=0.5)
+    _use(monkeypatch, FakeContainer("redis"), after=told)
+
+    engine.up(profile, ("redis",))
+
+    assert told.read_text(encoding="utf-8").endswith("ended by itself\n")
+
+
+def test_a_client_that_still_works_when_the_time_is_up_is_ended(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = _client(tmp_path, monkeypatch, lasts_s=60)
+    _use(monkeypatch, FakeContainer("redis", health="starting"), after=told)
+    started: list[subprocess.Popen[bytes]] = []
+    real = engine.wait
+
+    def noted(*args: Any) -> Any:
+        started.append(args[2])
+        return real(*args)
+
+    monkeypatch.setattr(engine, "wait", noted)
+
+    with pytest.raises(Unreachable):
+        engine.up(profile, ("redis",), wait_timeout_s=1)
+
+    assert started[0].returncode == -signal.SIGTERM
+    assert "ended by itself" not in told.read_text(encoding="utf-8")
 
 
 def test_down_removes_containers_and_forgets_where_everything_was(

@@ -56,6 +56,16 @@ class Call:
     levels: tuple[str, ...] = ()
     project: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse two old sides: one would be left out in silence, and what is compared then says nothing."""
+        if self.old and self.against:
+            raise UsageError(
+                "SIDES_CONFLICT",
+                "the old side is named twice",
+                evidence=f"OLD is {self.old}, --against is {self.against}",
+                next_step=f"--against {self.against} alone, or OLD NEW",
+            )
+
     @property
     def folder(self) -> Path:
         """Return the folder of the contract bundle."""

@@ -21,6 +21,16 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
             os.fsync(file.fileno())
         scratch.chmod(mode)
         scratch.replace(path)
+        sync_folder(path.parent)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in `folder` on disk: a new or removed file is not, before that. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

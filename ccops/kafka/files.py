@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ccops.core.atomic import sync_folder, write_whole
 from ccops.core.errors import Refused
 
 
@@ -19,14 +20,7 @@ def write_durably(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-        _sync_folder(path.parent)
+        write_whole(path, text)
     except OSError as error:
         raise unwritable(path, error) from None
 
@@ -57,21 +51,13 @@ def remove(path: Path) -> None:
     """Remove `path`; a file that is gone already is fine."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def json_files(folder: Path) -> Iterator[Path]:
     """Yield the JSON files of `folder` by name; no folder is no file."""
     if folder.is_dir():
         yield from sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def unwritable(path: Path, error: OSError) -> Refused:

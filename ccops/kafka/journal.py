@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ccops.core.errors import Refused
+from ccops.core.lock import take
 from ccops.kafka.files import json_files, remove, unwritable, write_durably
 from ccops.kafka.snapshot import Who
 
@@ -86,20 +86,18 @@ def locked(folder: Path, who: Who, name: str = "lock") -> Iterator[None]:
     path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = take(path)
+    except BlockingIOError:
+        holder = path.read_text(encoding="utf-8", errors="replace")[:400].strip()
+        raise Refused(
+            "KAFKA_LOCKED",
+            "another operator is moving offsets here",
+            evidence=holder or "they have not written their name yet",
+            next_step="wait for them, then plan again: the offsets will have moved",
+        ) from None
     except OSError as error:
         raise unwritable(path, error) from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(handle, 400, 0).decode(errors="replace").strip()
-            raise Refused(
-                "KAFKA_LOCKED",
-                "another operator is moving offsets here",
-                evidence=holder or "they have not written their name yet",
-                next_step="wait for them, then plan again: the offsets will have moved",
-            ) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{who.run_id} by {who.actor}, pid {os.getpid()}\n".encode(), 0)
         yield

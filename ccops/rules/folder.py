@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccops.core.errors import Degraded, Refused, UsageError
+from ccops.core.lock import take
 from ccops.core.profile import Profile
 from ccops.rules.writing import Changes, compare, write_all
 
@@ -42,7 +42,14 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for one writer. Raises Refused while another one holds it, and where it can't be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = take(folder / LOCK)
+    except BlockingIOError:
+        raise Refused(
+            "RULES_APPLY_BUSY",
+            "somebody else is applying rules to this folder",
+            evidence=str(folder),
+            next_step="wait for them, then look at the plan again",
+        ) from None
     except OSError as error:
         raise Refused(
             "RULES_UNWRITABLE",
@@ -51,15 +58,6 @@ def locked(folder: Path) -> Iterator[None]:
             next_step="apply where Prometheus runs, as somebody who may write there",
         ) from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused(
-                "RULES_APPLY_BUSY",
-                "somebody else is applying rules to this folder",
-                evidence=str(folder),
-                next_step="wait for them, then look at the plan again",
-            ) from None
         yield
     finally:
         os.close(handle)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ccops.core.clock import SystemClock, iso
+from ccops.core.lock import is_taken
 from ccops.rules.folder import LOCK, Backup, read, replace
 
 NAME = ".ccops-apply.json"
@@ -85,21 +84,7 @@ def unended(folder: Path) -> Unended | None:
 
 def abandoned(folder: Path) -> Unended | None:
     """Return the run that was killed; none while somebody is applying to `folder`."""
-    return unended(folder) if (folder / NAME).exists() and not _is_held(folder) else None
-
-
-def _is_held(folder: Path) -> bool:
-    try:
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return unended(folder) if (folder / NAME).exists() and not is_taken(folder / LOCK) else None
 
 
 def _digest(data: bytes | None) -> str | None:

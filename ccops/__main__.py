@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "monitor": ("ccops.cli.monitor", "Prove that metrics, rules and dashboards agree."),
     "slo": ("ccops.cli.slo", "Hold the service to its objectives."),
     "metrics": ("ccops.cli.metrics", "Prove that what must be measured is measured."),
+    "init": ("ccops.cli.init", "Lay out a project folder with a first profile for a stack of yours."),
     "env": ("ccops.cli.env", "Check, compare and show the profiles env/NAME.env."),
     "rules": ("ccops.cli.rules", "Turn thresholds into alert rules that provably fire."),
     "alerts": ("ccops.cli.alerts", "See what rings, and silence it for a while, in your name."),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,21 +19,28 @@ from ccops.core.profile import Profile, Project, load_profile
 from ccops.stack.services import kafka_jars
 from tests.conftest import ROOT, Ran, run_ccops
 
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
 PROVIDERS = ("noida", "apache")
+RUN = uuid.uuid4().hex[:8]
+"""What every name of this run has in it: who sweeps a broker that others use takes nothing else."""
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker that `ccops up kafka` started, in a home of its own."""
+    """A broker that `ccops up kafka` started, in a home of its own; or one that is not ours to stop."""
 
     provider: str
     bootstrap: str
     home: Path
+    ours: bool = True
 
     @property
     def env(self) -> dict[str, str]:
         cache = {key: os.environ[key] for key in ("CCOPS_CACHE",) if key in os.environ}
-        return {"CCOPS_HOME": str(self.home), **cache}
+        there = {} if self.ours else {"CCOPS_KAFKA_BOOTSTRAP": self.bootstrap}
+        return {"CCOPS_HOME": str(self.home), **cache, **there}
 
     def ccops(self, *args: str, timeout: float = 120) -> Ran:
         """Run the command line against this broker."""
@@ -78,6 +86,60 @@ def running_broker(provider: str, home: Path) -> Iterator[Broker]:
     assert down.code == 0, down.out + down.err
 
 
+@contextmanager
+def foreign_broker(bootstrap: str, home: Path) -> Iterator[Broker]:
+    """A broker that others may use too; what this run made in it is removed at the end."""
+    from confluent_kafka.admin import AdminClient
+
+    _coordinate(bootstrap)
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    try:
+        yield Broker(_kind(admin), bootstrap, home, ours=False)
+    finally:
+        left: list[str] = []
+
+        def clean() -> bool:
+            left[:] = _sweep(admin)
+            return not left
+
+        if not until(clean, 30, 0.5):
+            raise RuntimeError(f"still on {bootstrap}: {', '.join(left)}")
+
+
+def _kind(admin: AdminClient) -> str:
+    """Return the provider: only the emulation gives every topic the id of zeros."""
+    from confluent_kafka import TopicCollection
+    from confluent_kafka.admin import NewTopic
+
+    name = fresh("kind")
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(20)
+    found: list[str] = []
+
+    def seen() -> bool:
+        from confluent_kafka import KafkaException
+
+        try:
+            found[:] = [str(admin.describe_topics(TopicCollection([name]))[name].result(20).topic_id)]
+        except KafkaException:  # made, and not known to each broker yet
+            return False
+        return True
+
+    assert until(seen)
+    return "noida" if set(found[0]) == {"A"} else "apache"
+
+
+def _sweep(admin: AdminClient) -> list[str]:
+    """Ask for the removal of all groups and topics with this run's mark; return those that were there."""
+    listed = admin.list_consumer_groups(request_timeout=10).result(20).valid
+    groups = [one.group_id for one in listed if f".t{RUN}" in one.group_id]
+    topics = [name for name in admin.list_topics(timeout=20).topics if f".t{RUN}" in name]
+    asked = [*admin.delete_consumer_groups(groups).values()] if groups else []
+    asked += [*admin.delete_topics(topics).values()] if topics else []
+    for one in asked:
+        one.exception(20)  # a member that is about to leave: the next round gets it
+    return groups + topics
+
+
 def _coordinate(bootstrap: str) -> None:
     """Wait until groups can be written: a new cluster makes its topic of offsets at the first call.
 
@@ -105,7 +167,7 @@ def _coordinate(bootstrap: str) -> None:
 
 def fresh(stem: str) -> str:
     """Return a name nobody else uses, in the form that our naming rule wants: cc.<domain>.<purpose>.dev."""
-    return f"cc.{stem}.t{uuid.uuid4().hex[:10]}.dev"
+    return f"cc.{stem}.t{RUN}{uuid.uuid4().hex[:8]}.dev"
 
 
 def until(condition: Callable[[], object], timeout_s: float = 20.0, pause_s: float = 0.05) -> bool:

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ccops.core.errors import CcopsError
 from tests.kafka_kit import PROVIDERS, Broker, running_broker
 from tests.stacks import stack
+from tests.suite_stack import suite_stack
 
 if TYPE_CHECKING:
     from tests.integration.pipeline.kit import Stores
+
+
+def pytest_collection_modifyitems() -> None:
+    """Say before the first test that the chosen stack can't be used, and not in each of them."""
+    try:
+        suite_stack()
+    except CcopsError as err:
+        raise pytest.UsageError(f"{err.code}: {err.message} ({err.evidence})") from err
 
 
 @pytest.fixture(scope="session", params=PROVIDERS)

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.suite_stack import suite_stack
+
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "p@ss:w/rd-9"
 
@@ -73,8 +75,15 @@ def spawn(data: Path, *extra: str) -> Front:
     return Front(process, data)
 
 
+@pytest.fixture(scope="session")
+def _ours() -> None:
+    """What tells of the front's own process and wire says nothing about the stack that was asked about."""
+    if suite_stack() is not None:
+        pytest.skip("about the process of the embedded front, not about the stack the suite is pointed at")
+
+
 @pytest.fixture
-def launch() -> Iterator[Start]:
+def launch(_ours: None) -> Iterator[Start]:
     """Start a front without waiting for it (a test may want to see it fail)."""
     running: list[Front] = []
 
@@ -102,7 +111,7 @@ def start(launch: Start) -> Start:
 
 
 @pytest.fixture(scope="session")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+def front(_ours: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """One front for all tests that do not stop it."""
     shared = spawn(tmp_path_factory.mktemp("front") / "click house")  # a path with a space, as people have
     shared.wait_until_ready()

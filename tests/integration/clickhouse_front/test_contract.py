@@ -1,14 +1,13 @@
 """What clickhouse-connect may rely on, on the front and on a real server alike.
 
-CCOPS_CONTRACT_CLICKHOUSE_URL=http://user:password@host:8123/ points these tests at a real ClickHouse; without
-it they run against the front. Nothing here may know which of the two answers.
+CCOPS_SUITE_STACK_ENV=path/stack.env points these tests at the ClickHouse of that stack; without it they run
+against a front of their own. Nothing here may know which of the two answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
+
+from tests.suite_stack import target
 
 EVENTS = """
 CREATE TABLE events (
@@ -50,7 +51,7 @@ def rows(count: int, first: int = 0) -> list[list[object]]:
 
 @pytest.fixture
 def url(request: pytest.FixtureRequest) -> str:
-    given = os.environ.get("CCOPS_CONTRACT_CLICKHOUSE_URL")
+    given = target("CCOPS_CLICKHOUSE_URL")
     return given if given else str(request.getfixturevalue("front").url)
 
 

@@ -32,8 +32,8 @@ while True:
 
 
 def member_argv(cluster: Cluster, group: str, topic: str) -> list[str]:
-    """Return a process that reads as a member; its session is short where the broker takes a short one."""
-    session = 3000 if cluster.broker.provider == "apache" else 6000
+    """Return a process that reads as a member; its session is short where we know the broker to take one."""
+    session = 3000 if cluster.broker.provider == "apache" and cluster.broker.ours else 6000
     return [sys.executable, "-c", MEMBER, cluster.broker.bootstrap, group, topic, str(session)]
 
 

@@ -38,24 +38,24 @@ def _back(broker: Broker, before: int) -> bool:
 
 
 @pytest.mark.slow
-def test_records_offsets_and_times_survive_a_restart(kafka_broker: Broker) -> None:
-    names, pid = (fresh("kept"), fresh("kept"), str(an_hour_ago())), kafka_broker.pid()
-    assert _client(kafka_broker, "write", *names) == "0 None"
+def test_records_offsets_and_times_survive_a_restart(own_broker: Broker) -> None:
+    names, pid = (fresh("kept"), fresh("kept"), str(an_hour_ago())), own_broker.pid()
+    assert _client(own_broker, "write", *names) == "0 None"
 
-    done = kafka_broker.ccops("restart", "kafka")
+    done = own_broker.ccops("restart", "kafka")
 
     assert done.code == 0, done.err
-    assert _back(kafka_broker, pid)
-    assert until(lambda: _client(kafka_broker, "read", *names) == "100 70 42", 10)
+    assert _back(own_broker, pid)
+    assert until(lambda: _client(own_broker, "read", *names) == "100 70 42", 10)
 
 
 @pytest.mark.slow
 @pytest.mark.fault
-def test_what_was_acknowledged_survives_a_kill_at_once(kafka_broker: Broker) -> None:
-    names, pid = (fresh("kept"), fresh("kept"), str(an_hour_ago())), kafka_broker.pid()
-    assert _client(kafka_broker, "write", *names) == "0 None"
+def test_what_was_acknowledged_survives_a_kill_at_once(own_broker: Broker) -> None:
+    names, pid = (fresh("kept"), fresh("kept"), str(an_hour_ago())), own_broker.pid()
+    assert _client(own_broker, "write", *names) == "0 None"
 
     os.kill(pid, signal.SIGKILL)
 
-    assert _back(kafka_broker, pid)
-    assert until(lambda: _client(kafka_broker, "read", *names) == "100 70 42", 5)
+    assert _back(own_broker, pid)
+    assert until(lambda: _client(own_broker, "read", *names) == "100 70 42", 5)

@@ -92,7 +92,9 @@ def test_the_cluster_says_who_it_is(cluster: Cluster) -> None:
     found = cluster.admin.describe_cluster().result(WAIT_S)
 
     assert found.cluster_id
-    assert [f"{node.host}:{node.port}" for node in found.nodes] == [cluster.broker.bootstrap]
+    nodes = [f"{node.host}:{node.port}" for node in found.nodes]
+    # Of somebody else's cluster only some brokers are named, perhaps by another name.
+    assert nodes == [cluster.broker.bootstrap] if cluster.broker.ours else nodes
 
 
 def test_two_hundred_partitions_work_end_to_end(cluster: Cluster) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, deaf, finish, profile_of
 from ccops.cli.options import app as new_app
-from ccops.core.errors import ExitCode, UsageError
+from ccops.core.errors import ExitCode
 from ccops.core.output import Output
 from ccops.stack.compose import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 app = new_app("Show the merged logs of the stack.")
 
@@ -38,32 +42,35 @@ def logs(
     """
     from ccops.cli.stackview import log_line, logs_report
     from ccops.stack import logview
+    from ccops.stack.compose import following
     from ccops.stack.compose import logs as containers
     from ccops.stack.compose.mode import chosen
 
     profile = profile_of(env, project)
     wanted = logview.pattern(grep)
+    stream: Iterator[logview.Line] | None = None
     if chosen(profile, mode, "logs") is Mode.COMPOSE:
+        # There the same call brings what was and what comes, so that nothing is lost between two.
+        found = [] if follow else containers.recent(profile, services or (), tail, wanted)
         if follow:
-            raise UsageError(
-                "OPTION_EMBEDDED_ONLY",
-                "--follow is for the embedded stack",
-                evidence="on Docker the engine keeps the logs",
-                next_step="docker logs --follow CONTAINER; their names: docker ps",
-            )
-        files = {}
-        found = containers.recent(profile, services or (), tail, wanted)
+            stream = following.follow(profile, services or (), tail, wanted)
     else:
         files = logview.files_of(profile, services or ())
         found = logview.recent(files, tail, wanted)
+        if follow:
+            stream = logview.follow(files, wanted)
     if output is not Output.TEXT and not follow:
         finish(logs_report(env, found), output)
-    for line in found:
-        sys.stdout.write(log_line(line, output))
-    sys.stdout.flush()
     try:
-        for line in logview.follow(files, wanted) if follow else ():
+        for line in found:
+            sys.stdout.write(log_line(line, output))
+        sys.stdout.flush()
+        for line in stream or ():
             sys.stdout.write(log_line(line, output))
             sys.stdout.flush()
     except KeyboardInterrupt:  # the only way to end --follow: nothing went wrong that had to be reported
+        deaf()
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
+    finally:
+        if isinstance(stream, Generator):
+            stream.close()  # on Docker it has threads, which end now and not whenever it is collected

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast, overload
 
 from ccops.core.errors import CcopsError, Refused, Unreachable, UsageError
 
 INSTALL_LINE = "pip install 'ccops[compose]'"
+
+
+class LogStream(Protocol):
+    """What we use of the SDK's stream: blocks of bytes, which end anywhere in a line."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Wait for the next block; end with the container, or after `close`."""
+        ...
+
+    def close(self) -> None:
+        """End the iteration; callable from another thread."""
+        ...
 
 
 class Container(Protocol):
@@ -16,8 +28,14 @@ class Container(Protocol):
 
     attrs: Mapping[str, object]
 
+    @overload
     def logs(self, *, tail: int, timestamps: bool = False) -> bytes:
         """Return the last lines, each behind the time when the engine took it if `timestamps`."""
+        ...
+
+    @overload
+    def logs(self, *, stream: Literal[True], follow: bool, timestamps: bool, since: int) -> LogStream:
+        """Return the lines from second `since` (of the epoch, 1 or more) on, until the container ends."""
         ...
 
     def restart(self, *, timeout: int) -> None:

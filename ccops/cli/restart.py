@@ -36,6 +36,7 @@ def restart(
     Exit codes: 0 ready again, 2 usage, 3 refused, 4 it is not ready or the stack is down.
     """
     from ccops.cli.stackview import service_line, service_rows
+    from ccops.monitor import switching
     from ccops.stack import engine
     from ccops.stack.compose import engine as compose
     from ccops.stack.compose.mode import chosen
@@ -54,6 +55,8 @@ def restart(
         state = compose.restart(profile, service)
     else:
         state = engine.restart(profile, service, parse_settings(settings or ()))
+        if service == switching.SERVICE:
+            switching.end(profile)  # whoever restarts it by hand has said how it is to run
     names = members(service, state.services)
     rows = [row for row in service_rows(state) if row["name"] in names]
     lines = "\n".join(service_line(state.services[name]) for name in names)

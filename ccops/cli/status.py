@@ -34,6 +34,7 @@ def status(
     Exit codes: 0 all healthy, 1 something is not, 4 the stack is down.
     """
     from ccops.cli.stackview import env_text, print_status, service_rows, watch_line, watch_rows
+    from ccops.monitor import switching
     from ccops.rules.journal import abandoned
     from ccops.stack import health
     from ccops.stack.compose.mode import chosen
@@ -58,6 +59,8 @@ def status(
             f"\n  rules: the apply {left.run} of {left.actor} was killed, so that they are not verified"
         )
         watched += "; next: ccops rules apply --apply"
+    if switched := switching.left(profile):
+        watched += f"\n  {switched.said}; next: {switched.next_step}"
     report = Report(
         "ccops.stack.status/v1",
         {
@@ -65,8 +68,9 @@ def status(
             "services": service_rows(state),
             **watch_rows(seen),
             "rules_unended": left.run if left else None,
+            "legacy_ws_left": switched.next_step if switched else None,
         },
-        ExitCode.OK if state.ready and left is None else ExitCode.NEGATIVE,
+        ExitCode.OK if state.ready and left is None and switched is None else ExitCode.NEGATIVE,
         env=env,
         text=lambda console: print_status(console, state, watched),
     )

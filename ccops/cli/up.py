@@ -139,12 +139,15 @@ def _render(profile: Profile, starting: Sequence[str]) -> None:
 
 def _report(profile: Profile, state: StackState, progress: Progress, began: float) -> Report:
     from ccops.cli.stackview import service_rows, watch_line, watch_rows
+    from ccops.monitor import switching
     from ccops.stack.monitoring import watch
 
     # On Docker (no supervisor) its configuration is another one, which this does not read.
     seen = watch(profile, state) if state.pid else None
     seconds = time.monotonic() - began
     line = f"{watch_line(seen)}\n" if seen else ""
+    if switched := switching.left(profile):
+        line += f"{switched.said}; next: {switched.next_step}\n"
     sentence = line + (
         "already up: nothing to do"
         if progress.already

@@ -1,6 +1,6 @@
 """The old games socket, switched for a moment: restart the backend with the flag, knock, and put it back.
 
-The flag is put back whatever happens, except a SIGKILL of ccops itself; then `ccops restart backend` does it.
+The flag is put back whatever happens; after a SIGKILL of ccops itself by the next call (see switching).
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ccops.core.errors import CcopsError, Degraded, Refused, Unreachable
 from ccops.core.profile import Profile
+from ccops.monitor import switching
+from ccops.monitor.switching import FLAG, SERVICE
 
-FLAG = "ENABLE_LEGACY_GAMES_WS"
-SERVICE = "backend"
+if TYPE_CHECKING:
+    from ccops.stack.state import StackState
+
 SCRIPT = "ccops.backend.scripts.ws_touch_legacy"
 _TOUCH_S = 20.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -62,27 +66,34 @@ def _silent(said: str) -> Unreachable:
 def switched(profile: Profile, on: bool, url: str, say: Say) -> Iterator[None]:
     """Run the block with the backend restarted with the flag; afterwards it runs as it did before.
 
-    Raises Refused where nothing may be restarted, Degraded when the backend does not run as before.
+    What a run before left switched is put back first. Raises Refused where nothing may be restarted, Degraded
+    when the backend does not run as before.
     """
     from ccops.stack import engine
 
-    overridden = _may_switch(profile)
-    before = touch(url)
-    back = {FLAG: str(int(before == "accepted"))} if overridden else {}
-    ring = _Ring()
-    with ring.listening():
-        try:
+    _may_restart(profile)
+    with switching.alone(profile):
+        if left := switching.left(profile, ours=True):
+            say(left.said)
+            _put_back(profile, left.back, url, left.before, say)
+        state, overridden = _running(profile)
+        before = touch(url)
+        back = {FLAG: str(int(before == "accepted"))} if overridden else {}
+        switching.begin(profile, state, before, back)
+        ring = _Ring()
+        with ring.listening():
             try:
-                say(f"restarting {SERVICE} with {FLAG}={int(on)}")
-                engine.restart(profile, SERVICE, set={FLAG: str(int(on))})
-                yield
+                try:
+                    say(f"restarting {SERVICE} with {FLAG}={int(on)}")
+                    engine.restart(profile, SERVICE, set={FLAG: str(int(on))})
+                    yield
+                finally:
+                    ring.heard = True
             finally:
-                ring.heard = True
-        finally:
-            _put_back(profile, back, url, before, say)
+                _put_back(profile, back, url, before, say)
 
 
-def _put_back(profile: Profile, back: dict[str, str], url: str, before: str, say: Say) -> None:
+def _put_back(profile: Profile, back: Mapping[str, str], url: str, before: str, say: Say) -> None:
     from ccops.stack import engine
 
     with suppress(OSError):  # nobody may be listening any more; it is put back all the same
@@ -99,14 +110,13 @@ def _put_back(profile: Profile, back: dict[str, str], url: str, before: str, say
             "LEGACY_WS_FLAG_STAYED",
             f"{SERVICE} does not run as it did before",
             evidence=said,
-            next_step=f"ccops restart {SERVICE} --env {profile.env}",
+            next_step=switching.command(profile.env, back),
         ) from None
+    switching.end(profile)
 
 
-def _may_switch(profile: Profile) -> bool:
-    """Return whether the flag is overridden already, so that it has to be again. Raises Refused."""
+def _may_restart(profile: Profile) -> None:
     from ccops.stack import engine
-    from ccops.stack.members import members
 
     if profile.protected:
         raise Refused(
@@ -116,16 +126,25 @@ def _may_switch(profile: Profile) -> bool:
             next_step="ccops metrics verify --env dev --profile legacy-ws-rejected --restart",
         )
     engine.require_embedded(profile, "metrics verify --restart")
+
+
+def _running(profile: Profile) -> tuple[StackState, bool]:
+    """Return the stack, and whether the flag is overridden already, so that it has to be again.
+
+    Raises Unreachable without a backend, Refused when it has other settings.
+    """
+    from ccops.stack import engine
+    from ccops.stack.members import members
+
     state = engine.state(profile)
-    names = members(SERVICE, state.services) if state else ()
-    if state is None or not names:
+    if state is None or not members(SERVICE, state.services):
         raise Unreachable(
             "STACK_DOWN",
             f"there is no {SERVICE} to restart",
             evidence=f"no living supervisor with it in {profile.state_dir}",
             next_step=f"ccops up --env {profile.env}",
         )
-    keys = {key for name in names for key in state.services[name].overrides}
+    keys = switching.overridden(state)
     if keys - {FLAG}:
         # Their values are known to nobody but the process, so that they could not be put back.
         raise Refused(
@@ -134,7 +153,7 @@ def _may_switch(profile: Profile) -> bool:
             evidence=", ".join(sorted(keys)),
             next_step=f"ccops restart {SERVICE}    and then again",
         )
-    return FLAG in keys
+    return state, FLAG in keys
 
 
 @dataclass(slots=True)

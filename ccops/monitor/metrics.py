@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ccops.core.bundle import contract_folder
 from ccops.core.errors import ExitCode, UsageError, worst
 from ccops.core.output import Issue
 from ccops.core.profile import Profile
-from ccops.monitor import profiles
+from ccops.monitor import profiles, switching
 from ccops.monitor.counting import Growths
 from ccops.monitor.during import parse_command, run_during, settle
 from ccops.monitor.legacyws import Say, switched, touch
@@ -42,7 +42,6 @@ class Verified:
     restarts: int = 0
     command_code: int | None = None
     touched: str = ""
-    notes: Sequence[str] = field(default_factory=tuple)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -105,6 +104,8 @@ def _verify(profile: Profile, wish: Wish, scraper: Scraper, backend: str) -> Ver
     first = scraper.scrape()
     growths.feed(first)
     names, issues = _presence(profile, wish, scraper)
+    if left := switching.left(profile):
+        issues.append(Issue("LEGACY_WS_LEFT_SWITCHED", left.said, next_step=left.next_step))
     result = wish.profile.result if wish.profile else ""
     touched = touch(backend) if result else ""
     code = run_during(wish.command, scraper, growths) if wish.command else None

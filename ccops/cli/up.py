@@ -62,6 +62,10 @@ def up(
             show_default="profile, or noida",
         ),
     ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option("--scale", help="backend=N: containers of it, on Docker.", show_default=False),
+    ] = None,
     mode: ModeOption = Mode.AUTO,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
@@ -73,6 +77,7 @@ def up(
     ccops up --backend-workers 2
     ccops up --kafka apache      jars through Maven, once
     ccops up --mode compose      on Docker
+    ccops up --mode compose --scale backend=2
 
     Exit codes: 0 ready, 2 usage, 3 refused (a taken port names its owner), 4 a service is not ready.
     """
@@ -89,12 +94,20 @@ def up(
     progress = Progress(stream)
     if chosen(profile, mode, "up") is Mode.COMPOSE:
         from ccops.stack.compose import engine as compose
+        from ccops.stack.compose.replicas import parse_scale
 
         check_embedded_only({"--backend-workers": backend_workers, "--kafka": kafka})
         state = compose.up(
-            profile, services or (), seed.value, progress, wait_timeout, lambda names: _render(profile, names)
+            profile,
+            services or (),
+            seed.value,
+            progress,
+            wait_timeout,
+            lambda names: _render(profile, names),
+            parse_scale(scale or ()),
         )
         finish(_report(profile, state, progress, began), output)
+    check_docker_only(scale or ())
     provider = kafka.value if kafka else None
     state = engine.up(
         profile,
@@ -118,6 +131,17 @@ def check_embedded_only(given: Mapping[str, object]) -> None:
             f"{', '.join(wrong)} is for the embedded stack",
             evidence="on Docker the broker is Apache Kafka, and the backend one process a container",
             next_step="ccops up --mode compose, or --mode embedded with the option",
+        )
+
+
+def check_docker_only(scale: Sequence[str]) -> None:
+    """Raise UsageError for `--scale` of the embedded stack: there it is several processes behind one port."""
+    if scale:
+        raise UsageError(
+            "OPTION_DOCKER_ONLY",
+            f"--scale {' '.join(scale)} is for the stack on Docker",
+            evidence="the embedded stack has several backend processes behind one port: --backend-workers N",
+            next_step="ccops up --backend-workers 2    or: ccops up --mode compose --scale backend=2",
         )
 
 

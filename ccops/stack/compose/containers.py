@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,8 +19,11 @@ _STATUS = {"created": Phase.WAITING, "restarting": Phase.RESTARTING, "paused": P
 _ANSWER_CHARS = 300
 
 
-def of_project(docker: Docker, project: str) -> dict[str, Container]:
-    """Return the containers of `project` by service, in table order; of several each by its number."""
+def of_project(docker: Docker, project: str, expected: Collection[str] = ()) -> dict[str, Container]:
+    """Return the containers of `project` by service, in table order; of several each by its number.
+
+    One that is alone has its number, too, where `expected` has it: the others of `backend-1` may be gone.
+    """
     found: dict[str, list[tuple[int, Container]]] = {}
     # A container may be replaced between the list and the look at it: then the next look finds the new one.
     chosen = {"label": f"{_PROJECT}={project}"}
@@ -35,18 +38,20 @@ def of_project(docker: Docker, project: str) -> dict[str, Container]:
     for service in sorted(found, key=lambda name: (order(name), name)):
         several = sorted(found[service], key=lambda pair: pair[0])
         for place, one in several:
-            named[service if len(several) == 1 else f"{service}-{place}"] = one
+            alone = len(several) == 1 and f"{service}-{place}" not in expected
+            # The first of several is the one that stays when a service becomes a single one again.
+            stays = service in expected and place == several[0][0]
+            named[service if alone or stays else f"{service}-{place}"] = one
     return named
 
 
 def states(containers: Mapping[str, Container], expected: Iterable[str] = ()) -> dict[str, ServiceState]:
     """Return the state of each container, and of each `expected` service that has none."""
     found = {name: service_state(name, one.attrs) for name, one in containers.items()}
-    kinds = {name.rpartition("-")[0] for name in found if name.rpartition("-")[2].isdecimal()}
     for name in expected:
-        if name not in found and name not in kinds:
+        if name not in found:
             found[name] = ServiceState(name, Phase.STOPPED, detail="there is no container")
-    return dict(sorted(found.items(), key=lambda pair: order(_kind(pair[0]))))
+    return dict(sorted(found.items(), key=lambda pair: (order(_kind(pair[0])), pair[0])))
 
 
 def service_state(name: str, attrs: Mapping[str, object]) -> ServiceState:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from ccops.clients.docker import open_docker
+from ccops.clients.docker import Docker, open_docker
 from ccops.core.errors import Degraded, Refused
 from ccops.core.profile import Profile
 from ccops.stack import ports
 from ccops.stack.compose import client as compose
-from ccops.stack.compose import secretfiles
+from ccops.stack.compose import replicas, secretfiles
 from ccops.stack.compose.containers import of_project
 from ccops.stack.compose.failures import not_ready, stack_down
 from ccops.stack.compose.layout import (
@@ -22,6 +22,7 @@ from ccops.stack.compose.layout import (
 )
 from ccops.stack.compose.watching import look, until_settled, wait
 from ccops.stack.control import Event, OnEvent, only_one
+from ccops.stack.members import SERVICE, kind_of, members
 from ccops.stack.paths import StateDir, read_json, write_private
 from ccops.stack.service import Site
 from ccops.stack.services import table
@@ -42,36 +43,47 @@ def up(
     on_event: OnEvent = lambda _: None,
     wait_timeout_s: float = 120.0,
     before_start: Callable[[Sequence[str]], None] = lambda _: None,
+    scale: int | None = None,
 ) -> StackState:
     """Start `services` with what they need (none named: all) and wait until each is healthy, or ended well.
+
+    `scale` is the number of backends (none: as many as there were, else one).
 
     Raises Refused before anything is changed (no client, a taken port), Unreachable for an engine that does
     not answer, an image that is nowhere, a service that does not become healthy.
     """
     check_profile(profile)
-    names = with_needs(services)
+    wanted = with_needs(services)
     state_dir = StateDir(profile.state_dir)
+    several = replicas.count(state_dir, scale)
+    names = replicas.names_of(wanted, several, scale)
     client = compose.find()
     with open_docker() as docker:
         state_dir.create()
         with only_one(state_dir, on_event):
-            before = look(docker, profile, ())
-            running = {name for name, item in before.services.items() if item.phase in _RUNNING}
-            if all(name in before.services and before.services[name].good for name in names):
+            before = look(docker, profile, names)
+            arranged = scale in {None, replicas.count(state_dir, None)}
+            if all(before.services[name].good for name in names) and arranged:
                 on_event(Event("already"))
                 return before
-            ports.plan_ports(profile, set(names) & set(PUBLISHED) - running)
+            _plan_ports(profile, before, wanted, several)
             site = site_of(state_dir, choices_of(profile, seed))
             secretfiles.write(state_dir, site)
-            before_start(names)
+            before_start(wanted)
             secretfiles.open_rules(state_dir)
-            _write_marker(state_dir, site, profile, names)
+            _write_marker(state_dir, site, profile, names, several)
+            _write_targets(docker, profile, several)
             on_event(Event("starting"))
             log = state_dir.log("compose")
-            words = (*file_options(profile), "up", "-d", "--no-build", *names)
+            ranges = replicas.port_range(site.ports[SERVICE], several)
+            filled = variables(state_dir, {**site.ports, SERVICE: ranges}, seed)
+            how = ("--scale", f"{SERVICE}={several}") if SERVICE in wanted else ()
+            words = (*file_options(profile), "up", "-d", "--no-build", *how, *wanted)
             try:
-                with client.started(words, variables(state_dir, site.ports, seed), log) as process:
-                    now = wait(docker, profile, process, names, wait_timeout_s, on_event)
+                with client.started(words, filled, log) as process:
+                    replaced = () if arranged else members(SERVICE, names)
+                    now = wait(docker, profile, process, names, wait_timeout_s, on_event, replaced)
+                    _write_targets(docker, profile, several)
                     bad = [now.services[name] for name in names if not now.services[name].good]
                     if bad and process.returncode and not any(item.started for item in bad):
                         raise compose.failure(log, f"exit {process.returncode}")
@@ -81,6 +93,23 @@ def up(
                 down(profile)
                 raise
             return now
+
+
+def _plan_ports(profile: Profile, before: StackState, wanted: Sequence[str], several: int) -> None:
+    """Choose the ports of what is not running. Raises Refused for a fixed one that somebody else has."""
+    running = {kind_of(name) for name, item in before.services.items() if item.phase in _RUNNING}
+    ports.plan_ports(profile, set(wanted) & set(PUBLISHED) - running)
+    if SERVICE in wanted:
+        ours = [before.services[name].address for name in members(SERVICE, before.services)]
+        bound = {int(address.rpartition(":")[2]) for address in ours if address}
+        replicas.plan_ports(profile, several, bound)
+
+
+def _write_targets(docker: Docker, profile: Profile, several: int) -> None:
+    """Name the backends to Prometheus: a single one by its alias, several by their containers' names."""
+    found = of_project(docker, project_name(profile)) if several > 1 else {}
+    hosts = [str(found[name].attrs.get("Name", "")).lstrip("/") for name in members(SERVICE, found)]
+    replicas.write_targets(StateDir(profile.state_dir), [host for host in hosts if host] or ["backend"])
 
 
 def status(profile: Profile) -> StackState:
@@ -109,11 +138,12 @@ def down(profile: Profile, services: Iterable[str] = (), *, volumes: bool = Fals
     with open_docker() as docker:
         before = look(docker, profile, ())
     running = tuple(name for name, item in before.services.items() if item.pid)
+    chosen = tuple(name for name in running if kind_of(name) in asked)
     options, log = file_options(profile, every_profile=True), state_dir.log("compose-down")
     filled = variables(state_dir, ports.known_ports(state_dir.ports), "none")
     if asked:
         client.run((*options, "rm", "--stop", "--force", *asked), filled, log, _DOWN_S)
-        return tuple(name for name in running if name in asked)
+        return chosen
     if before.services or volumes or state_dir.compose.is_file():
         extra = ("--volumes",) if volumes else ()
         client.run((*options, "down", "--remove-orphans", *extra), filled, log, _DOWN_S)
@@ -152,14 +182,21 @@ def _expected(profile: Profile) -> tuple[str, ...]:
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
-def _write_marker(state_dir: StateDir, site: Site, profile: Profile, names: Sequence[str]) -> None:
+def _write_marker(
+    state_dir: StateDir, site: Site, profile: Profile, names: Sequence[str], several: int
+) -> None:
     """Say that the stack is on Docker, and where everything listens; every other command reads that."""
-    # What an earlier call started is still there.
-    known = tuple(dict.fromkeys((*_expected(profile), *names)))
-    shown = [name for name in known if name == "backend" or not profile.protected]
-    keys: Mapping[str, str] = table.stack_env(site, shown)
+    # What an earlier call started is still there; of the backends, as many as there are to be now.
+    kinds = {kind_of(name) for name in names}
+    earlier = [name for name in _expected(profile) if kind_of(name) not in kinds]
+    known = tuple(dict.fromkeys((*earlier, *names)))
+    shown = [kind for kind in map(kind_of, known) if kind == SERVICE or not profile.protected]
+    keys = dict(table.stack_env(site, shown))
+    if SERVICE in shown:
+        keys |= replicas.urls(site.ports, several)
     write_private(state_dir.stack_env, "".join(f"{key}={text}\n" for key, text in keys.items()))
-    plain = {"schema": SCHEMA, "project": project_name(profile), "services": list(known)}
+    plain: dict[str, object] = {"schema": SCHEMA, "project": project_name(profile), "services": list(known)}
+    plain["scale"] = {SERVICE: several}
     write_private(state_dir.compose, json.dumps(plain, indent=1) + "\n")
 
 

@@ -18,7 +18,7 @@ _ON_THE_WAY = frozenset({Phase.STARTING, Phase.WAITING})
 
 def not_ready(docker: Docker, profile: Profile, bad: Sequence[ServiceState], total: int) -> Unreachable:
     """Return the error: probe, last answer and last log lines of each service that is not ready."""
-    found: Mapping[str, Container] = of_project(docker, project_name(profile))
+    found: Mapping[str, Container] = of_project(docker, project_name(profile), [item.name for item in bad])
     lines: list[str] = []
     # What only waits, or is on its way, is no cause: the client gave up on it because of another.
     late = [item for item in bad if item.phase in _ON_THE_WAY or not item.started]

@@ -56,11 +56,12 @@ def file_options(profile: Profile, *, every_profile: bool = False) -> tuple[str,
     )
 
 
-def variables(state_dir: StateDir, ports: Mapping[str, int], seed: str) -> dict[str, str]:
-    """Return what fills docker-compose.yml: folders and ports, never a secret."""
+def variables(state_dir: StateDir, ports: Mapping[str, int | str], seed: str) -> dict[str, str]:
+    """Return what fills docker-compose.yml: folders and ports (or ranges of them), never a secret."""
     return {
         "CCOPS_SECRETS_DIR": str(folder(state_dir, "secrets")),
         "CCOPS_RULES_DIR": str(state_dir.rules),
+        "CCOPS_TARGETS_DIR": str(folder(state_dir, "targets")),
         "CCOPS_SEED": seed,
         **{key_of(name): str(ports[name]) for name in PUBLISHED if ports.get(name)},
     }

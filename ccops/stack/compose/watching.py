@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ccops.clients.docker import Docker
@@ -19,7 +19,8 @@ _POLL_S = 0.5
 
 def look(docker: Docker, profile: Profile, expected: Iterable[str]) -> StackState:
     """Return the state; pid 0 because nobody supervises: the engine does."""
-    found = states(of_project(docker, project_name(profile)), expected)
+    names = tuple(expected)
+    found = states(of_project(docker, project_name(profile), names), names)
     began = min((item.started for item in found.values() if item.started), default=0.0)
     return StackState(profile.env, 0, began, found)
 
@@ -31,8 +32,12 @@ def wait(
     names: Sequence[str],
     timeout_s: float,
     on_event: OnEvent,
+    replaced: Collection[str] = (),
 ) -> StackState:
-    """Report each service once as it settles; return when all have, the client failed, or the time is up."""
+    """Report each service once as it settles; return when all have, the client failed, or the time is up.
+
+    What `replaced` containers say counts only once the client has ended: before, they are the old ones.
+    """
     began, told = time.monotonic(), dict[str, float]()
     while True:
         ended = process.poll()
@@ -41,7 +46,8 @@ def wait(
         for name in names:
             # Before the client has ended a container may be one that it is about to replace.
             item = now.services[name]
-            if name not in told and (item.good or (item.phase in SETTLED and ended is not None)):
+            good = item.good and (name not in replaced or ended is not None)
+            if name not in told and (good or (item.phase in SETTLED and ended is not None)):
                 told[name] = round(age, 1)
                 on_event(Event("service", _timed(item, told[name])))
         if len(told) == len(names) or ended:

@@ -113,6 +113,22 @@ def _embedded() -> dict[str, Any]:
     return prometheus._config(site)
 
 
+def _groups(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The targets that are written there, and those of the file that lies beside it until `ccops up`."""
+    if "file_sd_configs" not in job:
+        return list(job["static_configs"])
+    assert job["file_sd_configs"][0]["files"] == ["/etc/prometheus/targets/*.json"]
+    mounts = SERVICES["prometheus"]["volumes"]
+    assert "${CCOPS_TARGETS_DIR:-./compose/targets}:/etc/prometheus/targets:ro" in mounts
+    return [*job["static_configs"], *_yaml_list(ROOT / "compose" / "targets" / "backend.json")]
+
+
+def _yaml_list(path: Path) -> list[dict[str, Any]]:
+    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(plain, list)
+    return plain
+
+
 def test_prometheus_watches_the_same_jobs_under_the_same_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertmanager, "program", lambda: "/bin/true")
     here, there = _yaml(ROOT / "compose" / "prometheus.yml"), _embedded()
@@ -121,13 +137,13 @@ def test_prometheus_watches_the_same_jobs_under_the_same_labels(monkeypatch: pyt
         return {
             (job["job_name"], group["labels"]["service"], target.rpartition(":")[2])
             for job in config["scrape_configs"]
-            for group in job["static_configs"]
+            for group in _groups(job)
             for target in group["targets"]
         }
 
     assert jobs(here) == jobs(there)
     for job in here["scrape_configs"]:
-        for group in job["static_configs"]:
+        for group in _groups(job):
             assert [target.partition(":")[0] for target in group["targets"]] == [group["labels"]["service"]]
     keys = ("scrape_interval", "scrape_timeout", "evaluation_interval")
     assert {key: here["global"][key] for key in keys} == {key: there["global"][key] for key in keys}

@@ -143,6 +143,16 @@ def test_several_of_one_service_are_told_apart_by_number_and_one_off_runs_are_no
     assert list(of_project(FakeDocker(*several, FakeContainer(once)), "p")) == ["backend-1", "backend-2"]
 
 
+def test_one_that_is_left_of_several_keeps_its_number_and_one_of_several_that_stays_loses_it() -> None:
+    second = FakeDocker(FakeContainer(_attrs("backend", "2")))
+    both = FakeDocker(*(FakeContainer(_attrs("backend", number)) for number in ("1", "2")))
+
+    assert list(of_project(second, "p", ("backend-1", "backend-2"))) == ["backend-2"]
+    assert list(of_project(both, "p", ("backend",))) == ["backend", "backend-2"]
+    missing = states(of_project(second, "p", ("backend-1", "backend-2")), ("backend-1", "backend-2"))
+    assert [(name, one.good) for name, one in missing.items()] == [("backend-1", False), ("backend-2", True)]
+
+
 def test_a_service_whose_container_is_gone_is_not_ready() -> None:
     found = states({"worker": FakeContainer(_attrs())}, ("worker", "redis"))
 

@@ -15,6 +15,7 @@ import pytest
 from ccops.core.errors import Refused, Unreachable
 from ccops.core.profile import Profile, Project, Value, parse_env_file
 from ccops.stack.compose import doctor, engine, logs
+from ccops.stack.control import Event
 from ccops.stack.doctor import examine
 from ccops.stack.finding import Level
 from ccops.stack.paths import StateDir
@@ -25,13 +26,24 @@ from tests.conftest import ROOT
 class FakeContainer:
     """A container whose restart makes it healthy, or not."""
 
-    def __init__(self, service: str, status: str = "running", health: str = "healthy", comes: bool = True):
+    def __init__(
+        self,
+        service: str,
+        status: str = "running",
+        health: str = "healthy",
+        comes: bool = True,
+        number: int = 1,
+    ):
         self.comes, self.restarts, self.said = comes, 0, b""
-        labels = {"com.docker.compose.service": service, "com.docker.compose.container-number": "1"}
+        labels = {
+            "com.docker.compose.service": service,
+            "com.docker.compose.container-number": str(number),
+        }
         state: dict[str, Any] = {"Status": status, "Pid": 9, "ExitCode": 137}
         state |= {"StartedAt": "2026-11-23T06:27:00.1Z", "Health": {"Status": health, "Log": []}}
         test = ["CMD", "ask", service]
         self.attrs: Mapping[str, object] = {
+            "Name": f"/p_{service}_{number}",
             "State": state,
             "Config": {"Labels": labels, "Healthcheck": {"Test": test}},
         }
@@ -230,6 +242,78 @@ def test_up_writes_files_calls_the_client_once_and_waits_for_health(
     assert set(parse_env_file(state_dir.stack_env, "stack.env")) == {"CCOPS_REDIS_URL"}
     secrets = parse_env_file(state_dir.secrets, "secrets.env")
     assert not [key for key, value in secrets.items() if value.text.removeprefix("k1:") in text]
+
+
+def _whole(*backends: FakeContainer) -> list[FakeContainer]:
+    """What a backend needs, and the backends."""
+    ended = FakeContainer("migrate", "exited")
+    state = ended.attrs["State"]
+    assert isinstance(state, dict)
+    state["ExitCode"] = 0
+    return [FakeContainer("postgres"), FakeContainer("redis"), ended, *backends]
+
+
+def test_several_backends_are_started_on_a_range_of_ports_and_everybody_is_told(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = _client(tmp_path, monkeypatch)
+    both = [FakeContainer("backend", number=number) for number in (1, 2)]
+    _use(monkeypatch, *_whole(*both), after=told)
+    state_dir = StateDir(profile.state_dir)
+
+    now = engine.up(profile, ("backend",), scale=2)
+
+    text = told.read_text(encoding="utf-8")
+    assert "up -d --no-build --scale backend=2 postgres redis migrate backend\n" in text
+    match = re.search(r"^CCOPS_PORT_BACKEND=(\d+)-(\d+)$", text, re.MULTILINE)
+    assert match is not None
+    first, last = int(match[1]), int(match[2])
+    assert last == first + 1
+    env = parse_env_file(state_dir.stack_env, "stack.env")
+    assert env["CCOPS_BACKEND_URL"].text == f"http://127.0.0.1:{first}"
+    assert env["CCOPS_BACKEND_URLS"].text == f"http://127.0.0.1:{first},http://127.0.0.1:{last}"
+    assert "CCOPS_BACKEND_WORKERS" not in env
+    assert [name for name in now.services if "backend" in name] == ["backend-1", "backend-2"]
+    targets = (state_dir.root / "compose" / "targets" / "backend.json").read_text(encoding="utf-8")
+    assert '["p_backend_1:8000", "p_backend_2:8000"]' in targets
+
+
+def test_a_stack_keeps_its_number_and_another_is_not_ready_before_the_client_has_ended(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told, events = _client(tmp_path, monkeypatch, lasts_s=0.3), []
+    one, two = (FakeContainer("backend", number=number) for number in (1, 2))
+    _use(monkeypatch, *_whole(one, two))
+    profile.state_dir.mkdir(parents=True)
+    StateDir(profile.state_dir).compose.write_text('{"scale": {"backend": 2}, "services": ["backend-1"]}')
+
+    engine.up(profile, ("backend",), on_event=events.append)
+    engine.up(profile, ("backend",), on_event=events.append, scale=2)
+    assert [event.kind for event in events] == ["already", "already"]
+    assert not told.exists()
+
+    def ended(event: Event) -> None:
+        if event.service is not None and event.service.name == "backend":
+            assert "ended by itself" in told.read_text(encoding="utf-8")
+            events.append(event)
+
+    engine.up(profile, ("backend",), on_event=ended, scale=1)
+
+    assert len(events) == 3
+    assert "--scale backend=1" in told.read_text(encoding="utf-8")
+    marker = StateDir(profile.state_dir).compose.read_text(encoding="utf-8")
+    assert '"backend"\n' in marker
+    assert "backend-1" not in marker
+
+
+def test_one_of_two_backends_that_is_gone_is_missed_by_its_number(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile.state_dir.mkdir(parents=True)
+    StateDir(profile.state_dir).compose.write_text('{"services": ["backend-1", "backend-2"]}')
+    _use(monkeypatch, FakeContainer("backend", number=2))
+
+    assert [item.name for item in engine.status(profile).bad()] == ["backend-1"]
 
 
 def test_a_client_that_fails_before_any_container_is_quoted(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ccops.core.reports.marks import Mark, Severity
+from ccops.migrations.files import bytes_of
 from ccops.migrations.graph import Graph
 from ccops.migrations.released import digest
 from ccops.migrations.revision import Fault, Revision, Scanned
 
 ID_LENGTH = 32  # alembic_version.version_num is VARCHAR(32)
+_REFUSED = re.compile(r"[-@+:\s]")  # the signs are those of alembic.script.revision
 _NEXT = {
     "ALEMBIC_SYNTAX": "mend the file; until then its revision is missing from the graph",
     "ALEMBIC_CONFLICT": "resolve the conflict, then git add the file",
     "ALEMBIC_DYNAMIC": "write the ids as plain texts, or let such files run apart: --run-dynamic",
-    "ALEMBIC_NO_REVISION": "move it out of the folder of migrations",
+    "ALEMBIC_NO_REVISION": "give it both names, or move it out of the folder of migrations",
     "ALEMBIC_UNREADABLE": "check the file's permissions",
 }
 
@@ -155,6 +158,12 @@ def _ids(graph: Graph, around: Around) -> Iterator[Mark]:
                 graph.nodes[ident], "ALEMBIC_ID_LONG", f"the id has {len(ident)} characters", around,
                 detail=f"alembic_version holds {ID_LENGTH}", next_step="shorten it",
             )  # fmt: skip
+        if _REFUSED.search(ident) or not ident.isprintable():
+            yield _at(
+                graph.nodes[ident], "ALEMBIC_ID_INVALID", f"the id {ident!r} can't be an id", around,
+                detail="Alembic refuses @ - + and :, and neither a lock nor a command line holds spaces",
+                next_step="write it of letters, digits and _",
+            )  # fmt: skip
     begins: list[str] = []  # in sorted order, an id's beginnings are those before it that are still open
     for ident in idents:
         while begins and not ident.startswith(begins[-1]):
@@ -185,7 +194,7 @@ def _released(graph: Graph, around: Around) -> Iterator[Mark]:
                 "ALEMBIC_DELETED", f"the released revision {ident} is in no file", subject=ident,
                 next_step="bring the file back from git",
             )  # fmt: skip
-        elif digest(node.path.read_bytes()) != known:
+        elif digest(bytes_of(node.path)) != known:
             yield _at(
                 node, "ALEMBIC_EDITED", f"the released revision {ident} was edited", around,
                 detail="databases that have it will never see the change",

@@ -14,6 +14,7 @@ CODES = {
     "ALEMBIC_SELF_LOOP": "A revision follows itself.",
     "ALEMBIC_REDUNDANT_MERGE": "A merge joins a revision with one of its own ancestors.",
     "ALEMBIC_ID_LONG": "The id does not fit into the 32 characters of alembic_version.",
+    "ALEMBIC_ID_INVALID": "The id has signs that Alembic refuses, or that no lock and command line can hold.",
     "ALEMBIC_ID_PREFIX": "One id begins another: a shortened id on the command line means both.",
     "ALEMBIC_DOCSTRING": "The docstring's Revises line does not say what down_revision says.",
     "ALEMBIC_DYNAMIC": "A name is computed: the graph can't be known without running the file.",

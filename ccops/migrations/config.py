@@ -56,7 +56,7 @@ def read_config(path: Path) -> AlembicConfig:
 
 
 def _ini(path: Path) -> Mapping[str, str]:
-    parser = configparser.ConfigParser(defaults={"here": str(path.resolve().parent)})
+    parser = configparser.ConfigParser(defaults={"here": str(path.resolve().parent).replace("%", "%%")})
     parser.read_string(path.read_text(encoding="utf-8-sig"), source=path.name)
     if not parser.has_section("alembic"):
         raise _unusable(path, "it has no section [alembic]")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ccops.core.reports.marks import Mark
 from ccops.migrations.checks import Around
+from ccops.migrations.files import bytes_of
 from ccops.migrations.graph import Graph
 from ccops.migrations.history import Added
 from ccops.migrations.revision import Revision
@@ -55,7 +56,7 @@ def fork_of(graph: Graph, known: Known) -> Fork | None:
     for head in heads:
         others = [other for other in heads if other != head]
         chain = tuple(graph.chain(head, others))
-        tables = frozenset().union(*(tables_of(node.path.read_bytes()) for node in chain))
+        tables = frozenset().union(*(tables_of(bytes_of(node.path)) for node in chain))
         sides.append(Side(head, chain, tables, _fixed(chain, known)))
     return Fork(graph.common_ancestor(heads), tuple(sides))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from ccops.core.atomic import write_whole
 from ccops.core.errors import UsageError
 from ccops.migrations.config import AlembicConfig
+from ccops.migrations.files import read_file
 from ccops.migrations.revision import Revision
 
 _HEAD = "# Digests of released migrations, written by: ccops alembic release --apply\n"
@@ -35,25 +36,37 @@ def read_lock(path: Path) -> Mapping[str, str]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise _broken(path, f"{path}: {error}") from None
+    return lock_in(text, path)
+
+
+def lock_in(text: str, path: Path) -> Mapping[str, str]:
+    """Return digest by revision of a lock's text. Raises UsageError for a broken one."""
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or line.startswith("#"):
             continue
         if len(words) != 2 or len(words[1]) != 64 or found.get(words[0], words[1]) != words[1]:
-            raise UsageError(
-                "ALEMBIC_LOCK_INVALID",
-                "the digests of released migrations can't be read",
-                evidence=f"{path}:{number}: {line[:80]!r} is not REVISION SHA256, or names a revision twice",
-                next_step=f"git checkout -- {path}",
-            )
+            why = f"{line[:80]!r} is not REVISION SHA256, or names a revision twice"
+            raise _broken(path, f"{path}:{number}: {why}")
         found[words[0]] = words[1]
     return found
 
 
+def _broken(path: Path, why: str) -> UsageError:
+    return UsageError(
+        "ALEMBIC_LOCK_INVALID",
+        "the digests of released migrations can't be read",
+        evidence=why,
+        next_step=f"git checkout -- {path}",
+    )
+
+
 def new_lock(old: Mapping[str, str], revisions: Iterable[Revision]) -> str:
     """Return the text of a lock that holds `revisions` as they are now, besides what it held before."""
-    found = dict(old) | {revision.id: digest(revision.path.read_bytes()) for revision in revisions}
+    found = dict(old) | {revision.id: digest(read_file(revision.path)) for revision in revisions}
     return _HEAD + "".join(f"{ident} {found[ident]}\n" for ident in sorted(found))
 
 

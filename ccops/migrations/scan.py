@@ -11,9 +11,12 @@ import ast
 import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
+from ccops.migrations.assigned import assigned
 from ccops.migrations.config import AlembicConfig
+from ccops.migrations.files import read_file
 from ccops.migrations.revision import Fault, Revision, Scanned
 
 PARSE_ALL = 500
@@ -22,6 +25,9 @@ _LINE = re.compile(
     rb"^(revision|down_revision|depends_on|branch_labels)[ \t]*(?::[^=\n]*)?=[ \t]*([^\r\n]*)", re.MULTILINE
 )
 _PLAIN = re.compile(rb"""(?:None|'([^'"\\]*)'|"([^'"\\]*)")[ \t]*(?:#.*)?$""")
+_MENTIONS = (b"revision", b"depends_on", b"branch_labels")
+_TEMPLATE = b"# revision identifiers, used by Alembic."
+_MENTION = re.compile(rb"revision|depends_on|branch_labels")
 _REVISES = re.compile(r"^Revises:[ \t]*(.*)$", re.MULTILINE)
 _CONFLICT = re.compile(rb"^<{7}(?:[ \t\r]|$)", re.MULTILINE)
 
@@ -35,10 +41,9 @@ def scan(config: AlembicConfig) -> Scanned:
     parsed = 0
     for path in paths:
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - three times as fast over thousands of files
-                source = file.read()
+            source = read_file(path)
         except OSError as error:
-            faults.append(Fault("ALEMBIC_UNREADABLE", "the file can't be read", Path(path), 0, str(error)))
+            faults.append(_unreadable(Path(path), error))
             continue
         quick = None if whole else read_head(source, path)
         parsed += quick is None
@@ -55,8 +60,14 @@ def scan(config: AlembicConfig) -> Scanned:
 
 def parse_errors(paths: Iterable[Path]) -> list[Fault]:
     """Return a fault for each file that is no Python, for files that `scan` read by their head only."""
-    found = (read_source(path.read_bytes(), path) for path in paths)
-    return [fault for fault in found if isinstance(fault, Fault)]
+    found: list[Fault] = []
+    for path in paths:
+        try:
+            one = read_source(read_file(path), path)
+        except OSError as error:
+            one = _unreadable(path, error)
+        found += [one] if isinstance(one, Fault) else []
+    return found
 
 
 def read_source(source: bytes, path: Path) -> Revision | Fault:
@@ -65,13 +76,18 @@ def read_source(source: bytes, path: Path) -> Revision | Fault:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return _syntax_fault(source, path, error)
-    values, lines, computed = _assigned(tree)
+    values, lines, computed = assigned(tree, _NAMES)
     if "revision" not in lines:
         return Fault(
             "ALEMBIC_NO_REVISION", "a file among the migrations has no `revision`", path, 1,
             "Alembic stops at such a file: move helpers out of the folder, or give it a revision",
         )  # fmt: skip
-    bad = [name for name in ("revision", "down_revision", "depends_on") if name in computed]
+    if "down_revision" not in lines:
+        return Fault(
+            "ALEMBIC_NO_REVISION", "a file among the migrations has no `down_revision`", path,
+            lines["revision"], "Alembic stops at such a file: the first one says `down_revision = None`",
+        )  # fmt: skip
+    bad = [name for name in _NAMES if name in computed]
     ident = values.get("revision")
     if bad or not isinstance(ident, str) or not ident:
         name = bad[0] if bad else "revision"
@@ -119,6 +135,8 @@ def read_head(source: bytes, path: str) -> Revision | None:
         found[match[1]] = (text, match.start())
     if not found.get(b"revision", ("", 0))[0] or b"down_revision" not in found or b"<<<<<<<" in source:
         return None
+    if not _only_there(source, sorted(where for _, where in found.values())):
+        return None
     at = {name: source.count(b"\n", 0, where) + 1 for name, (_, where) in found.items()}
     given = {name: (text,) if text else () for name, (text, _) in found.items()}
     return Revision(
@@ -131,6 +149,22 @@ def read_head(source: bytes, path: str) -> Revision | None:
         labels=given.get(b"branch_labels", ()),
         revises=_revises(source[: found[b"revision"][1]].decode("utf-8", "replace")),
     )
+
+
+def _only_there(source: bytes, starts: list[int]) -> bool:
+    """Return whether nothing but the lines at `starts` can bind one of the names; else the file is parsed."""
+    for begin, end in pairwise((0, *starts)):
+        if source.count(b'"""', begin, end) % 2 or source.count(b"'''", begin, end) % 2:
+            return False  # what looks like a line of code may stand within a text
+    if sum(map(source.count, _MENTIONS)) - source.count(_TEMPLATE) == len(starts):
+        return True
+    for mention in _MENTION.finditer(source):
+        begin = source.rfind(b"\n", 0, mention.start()) + 1
+        line = source[begin : source.find(b"\n", mention.end()) % (len(source) + 1)]
+        prose = begin < starts[0] and b"=" not in line
+        if begin not in starts and not prose and not line.lstrip().startswith(b"#"):
+            return False
+    return True
 
 
 def recovered(source: bytes, path: Path) -> Revision | None:
@@ -150,43 +184,6 @@ def recovered(source: bytes, path: Path) -> Revision | None:
     )
 
 
-def _assigned(tree: ast.Module) -> tuple[dict[str, object], dict[str, int], set[str]]:
-    """Return the values, lines and computed ones of our names; a name may stand for an earlier constant."""
-    known: dict[str, object] = {}
-    lines: dict[str, int] = {}
-    computed: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets: list[ast.expr] = [node.target]
-            value = node.value
-        elif isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        else:
-            continue
-        for target in targets:
-            if not isinstance(target, ast.Name):
-                continue
-            lines[target.id] = node.lineno
-            try:
-                known[target.id] = _literal(value, known)
-                computed.discard(target.id)
-            except ValueError:
-                known.pop(target.id, None)
-                computed.add(target.id)
-    return known, lines, computed
-
-
-def _literal(node: ast.expr, known: dict[str, object]) -> object:
-    if isinstance(node, ast.Name) and node.id in known:
-        return known[node.id]
-    if isinstance(node, ast.Tuple | ast.List | ast.Set):
-        return tuple(_literal(item, known) for item in node.elts)
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        raise ValueError from None
-
-
 def _texts(value: object) -> tuple[str, ...] | None:
     """Return a text or a collection of texts as a tuple; None for anything else."""
     if value is None:
@@ -196,6 +193,10 @@ def _texts(value: object) -> tuple[str, ...] | None:
     if isinstance(value, tuple | list | set | frozenset) and all(isinstance(item, str) for item in value):
         return tuple(sorted(value) if isinstance(value, set | frozenset) else value)
     return None
+
+
+def _unreadable(path: Path, error: OSError) -> Fault:
+    return Fault("ALEMBIC_UNREADABLE", "the file can't be read", path, 0, error.strerror or str(error))
 
 
 def _revises(text: str) -> tuple[str, ...] | None:

@@ -40,8 +40,11 @@ class Verdict:
 def find_promtool() -> Promtool | None:
     """Return the promtool on PATH, or None when there is none that answers with a version."""
     path = shutil.which("promtool")
-    if path is None:
-        return None
+    return None if path is None else promtool_at(path)
+
+
+def promtool_at(path: str) -> Promtool | None:
+    """Return the promtool at `path`, or None when it does not answer with a version."""
     try:
         done = _run([path, "--version"], 20.0)
     except OSError:

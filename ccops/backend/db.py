@@ -10,8 +10,9 @@ import asyncpg
 import orjson
 
 from ccops.backend.core.config import settings
-from ccops.backend.core.context import current, is_keyed
+from ccops.backend.core.context import current, enter_writer, is_keyed, writer
 from ccops.backend.core.errors import CODES, ApiError
+from ccops.backend.turns import Turns
 
 # A user's mistake that a constraint catches is an answer, never a 500.
 CONSTRAINTS: Mapping[str, str] = {
@@ -39,6 +40,8 @@ CONSTRAINTS: Mapping[str, str] = {
 }
 # Raised by our own functions: `RAISE EXCEPTION USING ERRCODE = 'CC001', MESSAGE = '<declared code>'`.
 OUR_SQLSTATE = "CC001"
+# How long a request waits for a connection, and for its turn among its user's writes before that.
+_WAIT_S = 5.0
 
 
 class Row(Protocol):
@@ -63,6 +66,7 @@ class Database:
         self._pool: asyncpg.Pool | None = None
         self._kept: list[asyncpg.pool.PoolConnectionProxy] = []
         self._waiting = 0
+        self._turns = Turns(max(2, settings.pool_size // 4), within_s=_WAIT_S)
 
     async def open(self, *, min_size: int = 2, application_name: str = "backend") -> None:
         """Connect; raises OSError or asyncpg errors when PostgreSQL does not answer."""
@@ -90,22 +94,43 @@ class Database:
             pool.terminate()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection in autocommit: every statement is its own transaction."""
+    async def connection(self, *, in_turn: bool = True) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit: every statement is its own transaction.
+
+        One user's writes get a quarter of the pool at most: they wait for one row, and others need the rest.
+        `in_turn=False` is for what waits for no row.
+        """
         pool = self._pool
         if pool is None:
             raise ApiError("STORE_UNAVAILABLE")
         with translated():
-            conn = await self._taken(pool)
+            caller = await self._turn() if in_turn else None
             try:
-                yield cast(Connection, conn)
-            except BaseException:
-                await pool.release(conn)
-                raise
-            if self._waiting or self._pool is not pool:
-                await pool.release(conn)
-            else:
-                self._kept.append(conn)
+                conn = await self._taken(pool)
+                try:
+                    yield cast(Connection, conn)
+                except BaseException:
+                    await pool.release(conn)
+                    raise
+                if self._waiting or self._pool is not pool:
+                    await pool.release(conn)
+                else:
+                    self._kept.append(conn)
+            finally:
+                if caller is not None:
+                    self._turns.leave(caller)
+                    enter_writer(caller)
+
+    async def _turn(self) -> int | None:
+        """Wait until the caller's other writes leave a place; return who has to give it back."""
+        caller = writer()
+        if caller is not None:
+            try:
+                await self._turns.enter(caller)
+            except TimeoutError:
+                raise ApiError("IDEMPOTENCY_IN_PROGRESS" if is_keyed() else "BUSY") from None
+            enter_writer(None)  # what it asks for inside does not queue behind itself
+        return caller
 
     async def _taken(self, pool: asyncpg.Pool) -> asyncpg.pool.PoolConnectionProxy:
         """Return a connection that was lent before, else one of the pool.
@@ -120,7 +145,7 @@ class Database:
             await pool.release(conn)
         self._waiting += 1
         try:
-            return await pool.acquire(timeout=5)
+            return await pool.acquire(timeout=_WAIT_S)
         finally:
             self._waiting -= 1
 

@@ -20,6 +20,7 @@ class Context:
 
 
 _keyed: ContextVar[bool] = ContextVar("ccops_keyed", default=False)
+_writer: ContextVar[int | None] = ContextVar("ccops_writer", default=None)
 _current: ContextVar[Context | None] = ContextVar("ccops_context", default=None)
 
 
@@ -41,6 +42,16 @@ def mark_keyed() -> None:
 def is_keyed() -> bool:
     """Return whether the running request carries an idempotency key that its route reads."""
     return _keyed.get()
+
+
+def enter_writer(user_id: int | None) -> None:
+    """Note whose writes the running request makes; None while it holds its place among them."""
+    _writer.set(user_id)
+
+
+def writer() -> int | None:
+    """Return whose writes the running request makes; None for reads, for jobs, and inside a place."""
+    return _writer.get()
 
 
 def new(traceparent: str, request_id: str) -> Context:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import orjson
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ccops.backend.core.context import mark_keyed
+from ccops.backend.core.context import enter_writer, mark_keyed
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.security import Claims, read_access_token
 from ccops.backend.db import db
@@ -20,10 +20,15 @@ from ccops.backend.utils.redis import AUTH_REVOKED, best_effort, exists
 _bearer = HTTPBearer(auto_error=False, description="Access token of /api/auth/login")
 
 
-async def _claims(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Claims:
+async def _claims(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Claims:
     if given is None:
         raise ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
-    return await authenticated(given.credentials)
+    claims = await authenticated(given.credentials)
+    if request.method != "GET":
+        enter_writer(claims.user_id)
+    return claims
 
 
 async def authenticated(token: str) -> Claims:
@@ -48,7 +53,7 @@ CurrentUser = Annotated[Claims, Depends(_claims)]
 async def require_admin(user: CurrentUser) -> Claims:
     """Let administrators through; raises RANK_REQUIRED for anybody else."""
     # The rank in the token may be minutes old: who was demoted since is no administrator.
-    async with db.connection() as conn:
+    async with db.connection(in_turn=False) as conn:
         if not await is_admin(conn, user.user_id):
             raise ApiError("RANK_REQUIRED")
     return user

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ccops.backend.core.context import enter_writer
 from ccops.backend.core.deps import Idempotency, authenticated, keyed
 from ccops.backend.core.errors import ApiError
 from ccops.backend.core.handlers import refusal
@@ -91,6 +92,7 @@ def _wanted(lane: Lane, message: Message) -> RequestModel | None:
 async def _answer(lane: Lane, token: str, key: Idempotency, wanted: RequestModel) -> Response:
     try:
         claims = await authenticated(token)
+        enter_writer(claims.user_id)
         return await lane.run(claims, keyed(key), wanted)
     except ApiError as error:
         return refusal(error)

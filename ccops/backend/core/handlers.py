@@ -49,7 +49,11 @@ def _short(part: str | int) -> str | int:
 
 def refusal(error: ApiError) -> JSON:
     """Return the answer that a declared code makes."""
-    return JSON(error_body(error.code, error.message, error.details), error.status, headers=error.headers)
+    # A store that is away, or a pool that is full, is worth a second try, under the same key.
+    soon = {"Retry-After": "1"} if error.status == 503 else {}
+    return JSON(
+        error_body(error.code, error.message, error.details), error.status, headers=soon | error.headers
+    )
 
 
 def unexpected() -> JSON:

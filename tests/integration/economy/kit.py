@@ -10,7 +10,8 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,6 +140,13 @@ class Arena:
         """Lose all of Redis."""
         with redis.Redis.from_url(self.profile.get("CCOPS_REDIS_URL")) as client:
             client.flushall()
+
+    @contextmanager
+    def locked(self, player: Player) -> Iterator[None]:
+        """Hold the player's wallet row."""
+        with psycopg.connect(self.profile.get("CCOPS_DATABASE_URL")) as conn:
+            conn.execute("SELECT 1 FROM wallets WHERE user_id = %s FOR UPDATE", (player.id,))
+            yield
 
     # -- people
 

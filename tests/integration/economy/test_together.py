@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.integration.economy.kit import Arena, Call, good, words
 from tests.integration.economy.races import buy, key, shelf
@@ -104,4 +105,23 @@ def test_everything_at_once_on_one_wallet_is_one_ledger(arena: Arena) -> None:
     assert len(arena.ledger(player, "purchase")) == len(bought) + len(limited)
     assert arena.ledger(player, "adjust") == [3] * sum(one.call.path == target for one in good(answers))
     arena.replays(answers, most=20)
+    arena.prove()
+
+
+def test_a_crowd_that_waits_for_one_wallet_leaves_connections_to_everybody_else(arena: Arena) -> None:
+    """Four times as many writes of one user as there are connections, while his row is held."""
+    hot, others = arena.player(gold=100_000), arena.players(20)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool:
+        with arena.locked(hot):
+            crowd = pool.submit(arena.race, [buy(hot, key()) for _ in range(160)])
+            end = time.monotonic() + 20
+            while arena.one(waiting) < 4:
+                assert time.monotonic() < end, "nobody waits for the row"
+                time.sleep(0.01)
+            answers = arena.race([buy(one, key()) for one in others])
+        assert words(answers) == {"200": 20}
+        answers = crowd.result()
+    assert set(words(answers)) <= {"200", "409 IDEMPOTENCY_IN_PROGRESS"}
+    assert arena.ledger(hot, "purchase") == [-200] * len(good(answers))
     arena.prove()

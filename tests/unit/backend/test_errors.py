@@ -129,6 +129,8 @@ def test_what_the_database_may_say_any_day_is_never_a_500(
     with pytest.raises(errors.ApiError) as caught, db.translated():
         raise error("said")
     assert caught.value.code == code
+    again = handlers.refusal(caught.value).headers.get("Retry-After")
+    assert again == ("1" if code == "STORE_UNAVAILABLE" else None)
 
 
 def test_a_lock_that_a_twin_may_hold_is_told_apart_by_the_key() -> None:

@@ -26,7 +26,9 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- What one person can't have twice, or not at all: a pass that is owned, being paid for, or over.
+-- What one person can't have twice, or not at all: a pass that is owned, being paid for, or over. A payment that
+-- was started and not made holds nobody up for longer than a quarter of an hour. If it comes after all, cc_deliver
+-- finds the pass owned, and a person decides (REVIEW).
 CREATE OR REPLACE FUNCTION cc_check_pass(p_user bigint, item products, p_qty integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -38,7 +40,8 @@ BEGIN
     IF p_qty > 1
        OR EXISTS (SELECT 1 FROM battle_pass_owners o WHERE o.season = item.season AND o.user_id = p_user)
        OR EXISTS (SELECT 1 FROM shop_transactions t JOIN products p ON p.id = t.product_id
-                   WHERE t.user_id = p_user AND t.status = 'PENDING' AND p.season = item.season) THEN
+                   WHERE t.user_id = p_user AND t.status = 'PENDING' AND p.season = item.season
+                     AND t.created_at > now() - interval '15 minutes') THEN
         PERFORM cc_fail('LIMIT_REACHED');
     END IF;
 END $$;

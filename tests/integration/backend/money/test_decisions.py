@@ -191,13 +191,24 @@ def test_passes_are_bought_once_for_gold_and_for_money(player, shelf, burst: Bur
     assert [row["delta"] for row in player.ledger()[-1:]] == [-500]
 
 
-def test_a_pass_paid_twice_leaves_the_second_payment_to_a_person(player, admin, shelf) -> None:
+@pytest.mark.parametrize("first_payment", ["declined", "left open"])
+def test_a_pass_paid_twice_leaves_the_second_payment_to_a_person(
+    player, admin, shelf, first_payment: str
+) -> None:
     server = player.server
     server.restart(MOCK_GATEWAY="0")
     try:
         assert player.buy("PAID_PASS", "a").status_code == 202
         (first,) = server.sql("SELECT receipt FROM shop_transactions WHERE user_id = %s", player.id)
-        send(server, event(first["receipt"], kind="payment.failed", amount=900), provider="mock")
+        if first_payment == "declined":
+            send(server, event(first["receipt"], kind="payment.failed", amount=900), provider="mock")
+        else:
+            assert player.buy("PAID_PASS_B", "b").json()["error"]["code"] == "LIMIT_REACHED"
+            older = "UPDATE shop_transactions SET created_at = now() - make_interval(mins => %s)"
+            older += " WHERE user_id = %s"
+            server.sql(older, 14, player.id)
+            assert player.buy("PAID_PASS_B", "b").json()["error"]["code"] == "LIMIT_REACHED"
+            server.sql(older, 16, player.id)
         assert player.buy("PAID_PASS_B", "b").status_code == 202
         rows = server.sql(
             "SELECT receipt, public_id FROM shop_transactions WHERE user_id = %s ORDER BY id", player.id

@@ -192,6 +192,15 @@ OTHERS: dict[str, Probe] = {
         near_target=Target.V2_53,
         template=EXPRESSION,
     ),
+    "quoted grouping": Probe(
+        "ALERT_EXPR",
+        'sum by ("job") (increase(purchase_attempt_total[5m])) > 20',
+        "RULE_TARGET",
+        'sum by ("job") (increase(purchase_attempt_total[5m])) > 20',
+        target=Target.V2_53,
+        near_target=Target.V3,
+        template=EXPRESSION,
+    ),
     "window without unit": Probe(
         "ALERT_EXPR",
         "avg_over_time(up[300]) < 1",

@@ -27,6 +27,7 @@ month pi predict_linear present_over_time quantile_over_time rad rate resets rou
 sort sort_desc sqrt stddev_over_time stdvar_over_time sum_over_time tan tanh time timestamp vector year
 avg bottomk count count_values group max min quantile stddev stdvar sum topk
 """
+# Read in promql/parser/functions.go of v2.42.0, v2.53.3 and v3.0.0; what a later 3 added is not in every 3.
 _FUNCTIONS_2_42 = frozenset(_NAMES_2_42.split())
 _FUNCTIONS_2_53 = _FUNCTIONS_2_42 | {"histogram_avg", "histogram_stddev", "histogram_stdvar"}
 FUNCTIONS: dict[Target, frozenset[str]] = {
@@ -43,7 +44,7 @@ RULE_FIELDS = frozenset({"record", "alert", "expr", "for", "keep_firing_for", "l
 
 # Cheap first look: most expressions have nothing that a version could disagree about.
 _SUSPECT = re.compile(
-    r"(?<![\w.:\[])(?:0[0-9]|[0-9][0-9.]*(?:ms|[smhdwy]))|\{\s*[\"'`]|,\s*[\"'`]|\[\s*[0-9.]+\s*[\]:]"
+    r"(?<![\w.:\[])(?:0[0-9]|[0-9][0-9.]*(?:ms|[smhdwy]))|[{(,]\s*[\"'`]|\[\s*[0-9.]+\s*[\]:]"
 )
 _TOKENS = re.compile(
     r"""(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
@@ -54,6 +55,7 @@ _TOKENS = re.compile(
       | (?P<sign>[\[\]{}(),:])""",
     re.VERBOSE | re.ASCII,
 )
+_LISTS = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,7 @@ def oddities(text: str) -> tuple[Oddity, ...]:
         if kind == "comment":
             continue
         if kind == "sign":
-            opened = {"[": "[", "{": "{"}.get(word, "" if word in "]}" else opened)
-            inside = word
+            opened, inside = _opened(word, opened, before), word
         elif kind == "number":
             if opened == "[":
                 found.append(Oddity(word, "a window without a unit", Target.V3))
@@ -87,11 +88,22 @@ def oddities(text: str) -> tuple[Oddity, ...]:
             found.append(Oddity(word, "a duration used as a number", Target.V3))
         elif kind == "string" and opened == "{" and inside in {"{", ","} and _is_name(text, match.end()):
             found.append(Oddity(word, "a metric or label name in quotes", Target.V2_53))
+        elif kind == "string" and opened == "(":
+            found.append(Oddity(word, "a label in quotes to group or match by", Target.V3))
         if kind != "sign":
             before, inside = word.lower(), ""
         elif word == "(":
             before = ""
     return tuple(found)
+
+
+def _opened(sign: str, opened: str, before: str) -> str:
+    """Return the bracket that a token stands in; of round ones only those that list labels count."""
+    if sign in "[{":
+        return sign
+    if sign == "(" and before in _LISTS:
+        return sign
+    return "" if sign in "]}" or (sign == ")" and opened == "(") else opened
 
 
 def _is_name(text: str, end: int) -> bool:

@@ -145,7 +145,8 @@ def _outcome(found: Checked) -> str:
 
 def rebase_report(config: Path | None, revision: str, onto: str, *, apply: bool) -> Report:
     """Show, or write, the edit that lets `revision` follow `onto`."""
-    plan = plan_rebase(project(config or _BUNDLED)[2], revision, onto)
+    found, _, graph = project(config or _BUNDLED)
+    plan = plan_rebase(graph, revision, onto, read_lock(lock_path(found)))
     if apply:
         apply_rebase(plan)
     name = shown(plan.path)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
+def write_whole(path: Path, text: str | bytes, *, mode: int = 0o600) -> None:
     """Put `text` in the place of whatever `path` holds, in one step, on disk when this returns.
 
     `path` keeps what it had when writing fails or is interrupted. Raises OSError.
@@ -15,8 +15,8 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     scratch = Path(temporary)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         scratch.chmod(mode)

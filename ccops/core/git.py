@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _QUIET = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+# What git gives its hooks, `-C` does not overrule: we would be told of another repository or another root.
+_ELSEWHERE = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
+)
 TIMEOUT_S = 30.0
 
 
@@ -32,10 +36,11 @@ class Answer:
 
 def git(folder: Path, *args: str, timeout_s: float = TIMEOUT_S) -> Answer:
     """Return git's answer to `args` in `folder`. Raises nothing: what it means is the caller's to judge."""
+    environ = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE} | _QUIET
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *args],
-            capture_output=True, timeout=timeout_s, check=False, env={**os.environ, **_QUIET},
+            capture_output=True, timeout=timeout_s, check=False, env=environ,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except FileNotFoundError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ccops.core.places import shown
 from ccops.core.reports.marks import Mark, Severity
+from ccops.migrations.base import merged_marks, read_base
 from ccops.migrations.checks import Around, graph_marks
 from ccops.migrations.config import AlembicConfig, read_config
 from ccops.migrations.database import applied_of, read_stand, stand_marks
@@ -16,10 +16,9 @@ from ccops.migrations.forks import Known, fork_mark, fork_of
 from ccops.migrations.graph import Graph
 from ccops.migrations.history import History
 from ccops.migrations.released import lock_path, read_lock
-from ccops.migrations.revision import Revision, Scanned
-from ccops.migrations.scan import parse_errors, read_source, scan
+from ccops.migrations.revision import Scanned
+from ccops.migrations.scan import parse_errors, scan
 
-_BASES = ("origin/HEAD", "origin/main", "origin/master")
 # Beyond this many files only the newest are parsed to the end; see scan.py.
 _PARSE_NEWEST = 100
 
@@ -58,13 +57,16 @@ def check(wanted: Wanted) -> Checked:
     """
     config = read_config(wanted.config)
     scanned, graph = _scanned(config, run=wanted.run_dynamic)
-    history = _Lazy(config)
-    released = read_lock(lock_path(config))
-    around = Around(shown, released, lambda ident: history().branches_with(ident, config.locations))
+    history = History(config.locations[0])
+    base = read_base(wanted.base, config, graph, history)
+    # A line of the lock that this branch took out or changed still holds.
+    released = {**read_lock(lock_path(config)), **base.released}
+    around = Around(shown, released, lambda ident: history.places_with(ident, config.locations))
     marks = graph_marks(scanned, graph, around)
     parts = {"graph": _graph_part(scanned, graph)}
     parts["released"] = f"{len(released)} held by {lock_path(config).name}" if released else "none is held"
-    known, base_marks, parts["base"] = _base(wanted.base, config, graph, history)
+    parts["base"] = base.part
+    known = Known(base=base.held, base_known=not base.why_not, released=frozenset(released))
     if wanted.database_url:
         stand = read_stand(wanted.database_url, wanted.version_table)
         known = replace(known, applied=applied_of(stand, graph))
@@ -74,7 +76,7 @@ def check(wanted: Wanted) -> Checked:
         parts["database"] = "not asked (--db)"
     marks += _head_marks(graph, known, around, config, history)
     # Two heads here are two heads after a merge as well: said once.
-    marks += base_marks if len(graph.heads) == 1 else []
+    marks += merged_marks(graph, base) if len(graph.heads) == 1 else []
     return Checked(config, graph, scanned.files, tuple(marks), parts)
 
 
@@ -112,7 +114,7 @@ def _graph_part(scanned: Scanned, graph: Graph) -> str:
 
 
 def _head_marks(
-    graph: Graph, known: Known, around: Around, config: AlembicConfig, history: _Lazy
+    graph: Graph, known: Known, around: Around, config: AlembicConfig, history: History
 ) -> list[Mark]:
     if graph.nodes and not graph.heads:
         return [Mark("ALEMBIC_NO_HEAD", "there is no head: the graph goes round", subject="heads")]
@@ -120,70 +122,4 @@ def _head_marks(
     if fork is None:
         return []
     paths = [node.path for side in fork.sides for node in side.chain]
-    found = history()
-    return [fork_mark(fork, around, found.added(paths), config.path, found.why_not)]
-
-
-class _Lazy:
-    """The git history, asked for only when something must be explained: it costs a process."""
-
-    def __init__(self, config: AlembicConfig) -> None:
-        self._folder = config.locations[0]
-        self._made: History | None = None
-
-    def __call__(self) -> History:
-        if self._made is None:
-            self._made = History(self._folder)
-        return self._made
-
-
-def _base(ref: str, config: AlembicConfig, graph: Graph, history: _Lazy) -> tuple[Known, list[Mark], str]:
-    """Return what the base branch holds, what comes of merging with it, and how that was looked at."""
-    found = history()
-    if found.why_not:
-        if ref:
-            found.check_ref(ref)  # asked for, so its absence is an error
-        return Known(), [], f"not looked at: {found.why_not}"
-    name = ref or next((name for name in _BASES if found.has(name)), "")
-    if not name:
-        return Known(), [], "not looked at: no origin/HEAD, origin/main or origin/master (--base REF)"
-    there = found.at(name, config.locations)
-    held = frozenset(node.id for node in graph.nodes.values() if node.path.resolve() in there)
-    fork_point = found.merge_base(name)
-    before = found.at(fork_point, config.locations) if fork_point else set()
-    missing = [path for path in there - before if path.suffix == ".py" and not path.exists()]
-    more = list(_at(name, missing, found))
-    note = f"{name}: {len(held)} revisions" + (f", {len(more)} not here yet" if more else "")
-    if found.shallow:
-        note += " (shallow clone)"
-    return Known(base=held, base_known=True), _merged_marks(graph, more, name), note
-
-
-def _at(ref: str, paths: Iterable[Path], history: History) -> Iterable[Revision]:
-    for path in sorted(paths):
-        source = history.text_at(ref, path)
-        found = read_source(source, path) if source is not None else None
-        if isinstance(found, Revision):
-            yield found
-
-
-def _merged_marks(graph: Graph, more: list[Revision], base: str) -> list[Mark]:
-    """Return the finding when merging with the base branch would leave more than one head."""
-    merged = Graph([*graph.nodes.values(), *more])
-    if not more or len(merged.heads) < 2:
-        return []
-    listed = "\n".join(f"{node.id}  {shown(node.path)}" for node in more)
-    ours = next((head for head in graph.heads if head in merged.heads), graph.heads[0])
-    theirs = next(head for head in merged.heads if head != ours)
-    pivot = merged.chain(ours, [theirs])[0]
-    return [
-        Mark(
-            "ALEMBIC_NOT_FROM_BASE",
-            f"after merging with {base} there are {len(merged.heads)} heads",
-            file=shown(pivot.path),
-            line=pivot.down_line or pivot.line,
-            subject=pivot.id,
-            detail=f"{base} has, and this branch has not:\n{listed}",
-            next_step=f"git merge {base}, then ccops alembic rebase {pivot.id} --onto {theirs} --apply",
-        )
-    ]
+    return [fork_mark(fork, around, history.added(paths), config.path, history.why_not)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ccops.core.reports.marks import Mark, Severity
 from ccops.migrations.files import bytes_of
 from ccops.migrations.graph import Graph
+from ccops.migrations.history import Place
 from ccops.migrations.released import digest
 from ccops.migrations.revision import Fault, Revision, Scanned
 
@@ -31,7 +33,7 @@ class Around:
 
     shown: Callable[[Path], str]
     released: Mapping[str, str]
-    elsewhere: Callable[[str], tuple[str, ...]]
+    elsewhere: Callable[[str], tuple[Place, ...]]
 
 
 def fault_mark(fault: Fault, around: Around) -> Mark:
@@ -68,7 +70,8 @@ def _parents(graph: Graph, around: Around) -> Iterator[Mark]:
         for parent in node.down:
             if parent not in graph.nodes:
                 near = difflib.get_close_matches(parent, graph.nodes, n=1)
-                branches = around.elsewhere(parent)
+                places = around.elsewhere(parent)
+                branches = [place.branch for place in places]
                 hints = (
                     [f"the nearest id is {near[0]}, in {around.shown(graph.nodes[near[0]].path)}"]
                     if near
@@ -78,13 +81,15 @@ def _parents(graph: Graph, around: Around) -> Iterator[Mark]:
                 yield _at(
                     node, "ALEMBIC_MISSING_PARENT", f"{node.id} follows {parent}, which is nowhere", around,
                     down=True, detail="\n".join(hints) or "no id is like it, and no branch has it",
-                    next_step=_parent_step(parent, near, branches),
+                    next_step=_parent_step(parent, near, places),
                 )  # fmt: skip
 
 
-def _parent_step(parent: str, near: list[str], branches: tuple[str, ...]) -> str:
-    if branches:
-        return f"git merge {branches[0]}"
+def _parent_step(parent: str, near: list[str], places: Sequence[Place]) -> str:
+    if places and places[0].gone_here:
+        return shlex.join(["git", "checkout", places[0].branch, "--", f":/{places[0].path}"])
+    if places:
+        return shlex.join(["git", "merge", places[0].branch])
     return f'down_revision = "{near[0]}"' if near else f"bring the file of {parent} back"
 
 

@@ -40,11 +40,13 @@ class Known:
 
     applied  revisions that some database has run
     base     revisions that the base branch holds
+    released revisions that released.lock holds
     """
 
     applied: frozenset[str] = frozenset()
     base: frozenset[str] = frozenset()
     base_known: bool = False
+    released: frozenset[str] = frozenset()
 
 
 def fork_of(graph: Graph, known: Known) -> Fork | None:
@@ -57,7 +59,8 @@ def fork_of(graph: Graph, known: Known) -> Fork | None:
         others = [other for other in heads if other != head]
         chain = tuple(graph.chain(head, others))
         tables = frozenset().union(*(tables_of(bytes_of(node.path)) for node in chain))
-        sides.append(Side(head, chain, tables, _fixed(chain, known)))
+        fixed = _fixed(chain, known) or _needed(graph, chain, others)
+        sides.append(Side(head, chain, tables, fixed))
     return Fork(graph.common_ancestor(heads), tuple(sides))
 
 
@@ -65,9 +68,18 @@ def _fixed(chain: Sequence[Revision], known: Known) -> str:
     idents = {node.id for node in chain}
     if idents & known.applied:
         return "a database has run it"
+    if idents & known.released:
+        return "it is released"
     if idents & known.base:
         return "it is on the base branch"
     return "" if known.base_known else "nobody knows whether it was released"
+
+
+def _needed(graph: Graph, chain: Sequence[Revision], others: Sequence[str]) -> str:
+    """Say whether another side depends on this one: moved behind it, the graph would go round."""
+    theirs = {name for ident in graph.ancestors(*others) for name in graph.depends(graph.nodes[ident])}
+    mine = graph.ancestors(*(node.id for node in chain)) - graph.ancestors(*others)
+    return "the other side depends on it" if theirs & mine else ""
 
 
 def remedy(fork: Fork, config: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,18 @@ class Added:
 
     def __str__(self) -> str:
         return f"{self.author}, {self.date}, {self.commit[:9]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A branch and the path, from the repository's root, of a file in it.
+
+    gone_here  this branch had the file and deleted it: merging would not bring it back
+    """
+
+    branch: str
+    path: str
+    gone_here: bool = False
 
 
 class History:
@@ -54,7 +67,13 @@ class History:
         if self.why_not or self.root is None:
             raise _no_ref(ref, self.why_not)
         self.check_ref(ref)
-        places = [os.path.relpath(folder.resolve(), self.root.resolve()) for folder in folders]
+        places = [
+            os.path.relpath(folder.resolve(), self.root.resolve())
+            for folder in folders
+            if self.covers(folder.resolve())
+        ]
+        if not places:
+            return set()
         # From the root: ls-tree's paths are relative to where it is asked.
         code, out, said = self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", ref, "--", *places)
         if code:
@@ -88,18 +107,45 @@ class History:
         code, out, _ = self._git("merge-base", "HEAD", ref)
         return "" if code else out.strip()
 
-    def branches_with(self, ident: str, folders: Sequence[Path]) -> tuple[str, ...]:
-        """Return the branches on which some file of `folders` writes `revision = "ident"`."""
+    def covers(self, path: Path) -> bool:
+        """Return whether a resolved path lies within the repository."""
+        return self.root is not None and path.is_relative_to(self.root.resolve())
+
+    def changed(self, ref: str, folders: Iterable[Path]) -> set[Path]:
+        """Return the files below `folders` that are not as they were at `ref`, as resolved paths."""
+        inside = [str(folder.resolve()) for folder in folders if self.covers(folder.resolve())]
+        if not inside or self.root is None:
+            return set()
+        options = ("--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-renames")
+        code, out, said = self._git("diff", *options, ref, "--", *inside)
+        if code:
+            raise _no_ref(ref, said)
+        return {(self.root / name).resolve() for name in out.split("\0") if name}
+
+    def places_with(self, ident: str, folders: Sequence[Path]) -> tuple[Place, ...]:
+        """Return where some file of `folders` writes `revision = "ident"`, here first."""
         if self.why_not:
             return ()
-        _, out, _ = self._git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes")
-        branches = [name for name in out.split() if not name.endswith("/HEAD")][:_ASKED_MOST]
-        if not branches or not ident.replace("_", "").replace("-", "").isalnum():
+        # In full, since a branch may have the name of an option or of a tag.
+        _, out, _ = self._git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes")
+        refs = [name for name in out.split() if not name.endswith("/HEAD")][:_ASKED_MOST]
+        if not ident.replace("_", "").replace("-", "").isalnum():
             return ()
         pattern = f"^revision[^=]*=[[:space:]]*['\"]{ident}['\"]"
-        places = [str(folder.resolve()) for folder in folders]
-        _, out, _ = self._git("grep", "-l", "-E", pattern, *branches, "--", *places)
-        return tuple(dict.fromkeys(line.partition(":")[0] for line in out.splitlines()))
+        places = [str(folder.resolve()) for folder in folders if self.covers(folder.resolve())]
+        if not places:
+            return ()
+        _, out, _ = self._git("grep", "-l", "-E", "--full-name", pattern, "HEAD", *refs, "--", *places)
+        found: dict[str, str] = {}
+        for line in out.splitlines():
+            ref, _, path = line.partition(":")
+            found.setdefault(ref, path)
+        return tuple(self._place(ref, path) for ref, path in found.items())
+
+    def _place(self, ref: str, path: str) -> Place:
+        there = self.merge_base(ref)
+        gone = bool(there) and self._git("cat-file", "-e", f"{there}:{path}")[0] == 0
+        return Place(re.sub("^refs/(heads|remotes)/", "", ref), path, gone_here=gone)
 
     def _git(self, *args: str) -> tuple[int, str, str]:
         answer = git(self._folder, *args)

@@ -1,114 +1,100 @@
-"""Read YAML as what JSON could say, within the limits of load.py."""
+"""Read YAML as what JSON could say, within the limits of load.py.
+
+What readers of YAML 1.1 and of 1.2 both take for a number is one: `0123`, `1:30` and `12e4`, which writers of
+one of them leave without quotes as texts, are texts. `<<` is read: it is in documents that others write.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from ccops.contract.load import MAX_DEPTH, MAX_NODES, bad
+from ccops.core.yamltree import Flaw, Mapping, Node, Scalar, compose
 
-_MERGE = "tag:yaml.org,2002:merge"
-_LEAD = re.compile(r"^[ \t?:-]+", re.MULTILINE)
+_WORDS = {"": None, "~": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False}
+_WORDS |= {"FALSE": False, "null": None, "Null": None, "NULL": None}
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)\.[0-9]*)(?:[eE][-+][0-9]+)?")
+_ENDLESS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_CODES = {
+    "depth": "CONTRACT_TOO_DEEP",
+    "inside_itself": "CONTRACT_TOO_DEEP",
+    "size": "CONTRACT_TOO_BIG",
+    "key_twice": "CONTRACT_DUPLICATE_KEY",
+}
 
 
 def parse_yaml(text: str, name: str) -> object:
     """Parse YAML. Raises UsageError for what can't be read, nests too deep, or holds a key twice."""
-    import yaml
-
-    try:
-        _shallow(text, name)
-        return yaml.load(text, Loader=_loader())  # noqa: S506 - a SafeLoader below
-    except _TooMany:
-        raise bad("CONTRACT_TOO_BIG", name, "", f"`<<` brings more than {MAX_NODES:,} nodes") from None
-    except _KeyTwice as error:
-        raise bad("CONTRACT_DUPLICATE_KEY", name, "", str(error)) from None
-    except yaml.MarkedYAMLError as error:
-        at = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise bad("CONTRACT_UNREADABLE", name, "", f"not YAML: {error.problem}{at}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise bad("CONTRACT_UNREADABLE", name, "", f"not YAML: {error!s:.120}") from None
+    root, flaws = compose(text, depth=MAX_DEPTH, nodes=MAX_NODES, slash=True)
+    # A limit that was passed comes first: deep nesting may be flawed at each of its levels.
+    for flaw in sorted(flaws, key=lambda one: one.kind not in {"depth", "size"}):
+        if flaw.kind != "merge":
+            _refuse(flaw, name)
+    return None if root is None else _Reader(name).value(root)
 
 
-def _shallow(text: str, name: str) -> None:
-    """Refuse YAML that nests too deep: the C loader would end the whole process on it.
-
-    Brackets and what stands before the first word of a line bound the depth; events are counted only beyond.
-    """
-    import yaml
-
-    brackets = text.count("[") + text.count("{")
-    if brackets < MAX_DEPTH and max((len(one) for one in _LEAD.findall(text)), default=0) < MAX_DEPTH:
-        return
-    depth = 0
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            line = event.start_mark.line + 1 if event.start_mark else 0
-            what = f"nested deeper than {MAX_DEPTH} at line {line}"
-            raise bad("CONTRACT_TOO_DEEP", name, "", what)
+def _refuse(flaw: Flaw, name: str) -> NoReturn:
+    code = _CODES.get(flaw.kind, "CONTRACT_UNREADABLE")
+    said = f"{flaw.message} at line {flaw.line}"
+    raise bad(code, name, "", f"not YAML: {said}" if code == "CONTRACT_UNREADABLE" else said)
 
 
-class _TooMany(Exception):
-    """`<<` multiplies beyond the limit."""
+class _Reader:
+    """Makes plain objects of a tree; what aliases name again is the same object again."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._known: dict[int, object] = {}
+        self._words: dict[str, object] = dict(_WORDS)  # a large document has few different ones
+        self._merged = 0
+
+    def value(self, node: Node) -> object:
+        if isinstance(node, Scalar):
+            return self._scalar(node)
+        found = self._known.get(id(node))
+        if found is None:
+            found = self._mapping(node) if isinstance(node, Mapping) else [self.value(x) for x in node.items]
+            self._known[id(node)] = found
+        return found
+
+    def _mapping(self, node: Mapping) -> dict[str, object]:
+        values = node.values
+        if "<<" not in values or not node.keys["<<"].plain:
+            return {key: self.value(one) for key, one in values.items()}
+        found = {key: self.value(one) for key, one in values.items() if key != "<<"}
+        named = values["<<"]
+        for part in named.items if not isinstance(named, Scalar | Mapping) else [named]:
+            brought = self.value(part)
+            if not isinstance(brought, dict):
+                _refuse(Flaw("merge", "`<<` names no mapping", part.line), self._name)
+            self._merged += len(brought) + 1
+            if self._merged > MAX_NODES:
+                _refuse(Flaw("size", f"`<<` brings more than {MAX_NODES:,} nodes", part.line), self._name)
+            for key, one in brought.items():
+                found.setdefault(key, one)
+        return found
+
+    def _scalar(self, node: Scalar) -> object:
+        text = node.text
+        if not node.plain:
+            return text
+        if text not in self._words:
+            try:
+                self._words[text] = _number(text)
+            except ValueError as error:  # more digits than Python turns into a number
+                _refuse(Flaw("number", f"{error!s:.80}", node.line), self._name)
+        return self._words[text]
 
 
-class _KeyTwice(Exception):
-    """A YAML mapping holds a key twice."""
-
-
-def _loader() -> type:
-    """Return a safe YAML loader that reads what JSON could say: no dates, no yes/no, text keys, each once."""
-    import yaml
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML reads a plain attribute
-            first: [
-                (tag, regexp)
-                for tag, regexp in resolvers
-                if not tag.endswith((":timestamp", ":bool", ":value"))
-            ]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-        merges = 0
-
-        def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            """Put what `<<` names behind a mapping's own keys, each key once: PyYAML's own way multiplies."""
-            named = [value for key, value in node.value if key.tag == _MERGE]
-            if not named:
-                return
-            own = [pair for pair in node.value if pair[0].tag != _MERGE]
-            node.value = own  # first: a mapping may name itself
-            added: dict[object, tuple[yaml.Node, yaml.Node]] = {}
-            for one in named:
-                for part in one.value if isinstance(one, yaml.SequenceNode) else [one]:
-                    if not isinstance(part, yaml.MappingNode):
-                        raise yaml.constructor.ConstructorError(
-                            None, None, "`<<` names no mapping", part.start_mark
-                        )
-                    self.flatten_mapping(part)
-                    self.merges += len(part.value) + 1
-                    if self.merges > MAX_NODES:
-                        raise _TooMany
-                    for key, value in part.value:
-                        added.setdefault(str(key.value), (key, value))
-            known = {str(key.value) for key, _ in own}
-            node.value = [*own, *(pair for name, pair in added.items() if name not in known)]
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-            self.flatten_mapping(node)
-            found: dict[object, object] = {}
-            for key_node, value_node in node.value:
-                if not isinstance(key_node, yaml.ScalarNode):
-                    raise yaml.constructor.ConstructorError(
-                        None, None, "a key that is no text", key_node.start_mark
-                    )
-                key = str(key_node.value)
-                if key in found:
-                    line = key_node.start_mark.line + 1
-                    raise _KeyTwice(f"the key {key:.80} is there twice, again at line {line}")
-                found[key] = self.construct_object(value_node, deep=deep)
-            return found
-
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-    )
-    return Loader
+def _number(text: str) -> object:
+    """Return the number that `text` is, or the text. Raises ValueError for one without end."""
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _HEX.fullmatch(text):
+        return int(text, 16)
+    return float(text.replace(".", "", 1)) if _ENDLESS.fullmatch(text) else text

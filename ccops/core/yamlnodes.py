@@ -15,7 +15,7 @@ _TYPED = re.compile(
 
 @dataclass(slots=True)
 class Scalar:
-    """A text. `plain` when no quotes were written; `block` for `|` and `>`. Lines count from 1."""
+    """A text. `plain` without quotes and without a tag; `block` for `|` and `>`. Lines count from 1."""
 
     text: str
     line: int
@@ -59,9 +59,13 @@ Node = Scalar | Sequence | Mapping
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with a text as YAML: `kind` is syntax, depth, size, key_twice, second_document, ..."""
+    """What is wrong with a text as YAML: `kind` is syntax, depth, size, key_twice, second_document, ...
+
+    context  of bad syntax: what the reader was about, "while parsing a flow mapping"
+    """
 
     kind: str
     message: str
     line: int
     column: int = 1
+    context: str = ""

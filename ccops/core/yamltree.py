@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ccops.core.garbage import uncollected
 from ccops.core.yamlnodes import Flaw, Mapping, Node, Scalar, Sequence
-
-if TYPE_CHECKING:
-    import yaml
 
 __all__ = ["Flaw", "Mapping", "Node", "Scalar", "Sequence", "compose"]
 
 MAX_DEPTH = 60
 MAX_NODES = 3_000_000  # with aliases expanded: ten nested lists of ten aliases must not take an hour
 
+_NO_KEY = Scalar("", 0, 0, 0, plain=False, block=False)  # stands for a key that can be none
+_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 _WHOLE_TAGS = frozenset({"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
@@ -52,42 +51,53 @@ class _Stop(Exception):
         self.flaw = flaw
 
 
-def compose(text: str) -> tuple[Node | None, tuple[Flaw, ...]]:
-    """Return the root of the only document and every flaw; None when there is no root or it can't be read.
+def compose(
+    text: str, *, depth: int = MAX_DEPTH, nodes: int = MAX_NODES, slash: bool = False
+) -> tuple[Node | None, tuple[Flaw, ...]]:
+    r"""Return the root node of `text` (None: nothing can be read, or it is empty) and all its flaws.
 
-    Refused besides bad syntax: a second document, a key twice, a key that is no text, `<<`, tags other than
-    those of texts, lists and mappings, aliases to what they stand in. Never raises.
+    Flaws, besides bad syntax: a second document, a key twice, a key that is no text, `<<`, tags other than
+    those of texts, lists and mappings, aliases to what they stand in, more than `depth` levels or `nodes`
+    nodes. `slash` allows the escape `\/`, which YAML 1.2 has and 1.1 has not. Never raises.
     """
     import yaml
 
     text = text.removeprefix("\ufeff")
-    composer = _Composer(text)
+    composer = _Composer(text, depth, nodes, slash)
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         with uncollected():
             composer.read(loader(text).get_event)
     except _Stop as stop:
         return None, (*composer.flaws, stop.flaw)
-    except yaml.YAMLError as error:
-        return None, (*composer.flaws, _syntax(error))
-    except ValueError as error:  # a lone surrogate can't be encoded for libyaml
-        return None, (*composer.flaws, Flaw("syntax", f"not UTF-8 text: {error!s:.80}", 1))
+    except (yaml.YAMLError, ValueError) as error:  # half a character can't be encoded for libyaml
+        return None, (*composer.flaws, _character(text) or _syntax(error))
     return composer.root, tuple(composer.flaws)
 
 
-def _syntax(error: yaml.YAMLError) -> Flaw:
+def _character(text: str) -> Flaw | None:
+    """Return the flaw of the first character that no YAML may hold; libyaml does not say where it is."""
+    if not (bad := _NOT_YAML.search(text)):
+        return None
+    start = bad.start()
+    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+    return Flaw("character", f"character U+{ord(bad[0]):04X} is not allowed in YAML", line, column)
+
+
+def _syntax(error: Exception) -> Flaw:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Flaw("syntax", " ".join(str(problem).split())[:200], line, column)
+    context = str(getattr(error, "context", None) or "")
+    return Flaw("syntax", " ".join(str(problem).split())[:200], line, column, context)
 
 
 class _Composer:
     """Builds nodes from events without recursion."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._slashes = "\\/" in text
+    def __init__(self, text: str, depth: int, nodes: int, slash: bool) -> None:
+        self._text, self._depth, self._nodes = text, depth, nodes
+        self._slashes = not slash and "\\/" in text
         self.root: Node | None = None
         self.flaws: list[Flaw] = []
         self._above: list[Mapping | Sequence] = []
@@ -109,8 +119,8 @@ class _Composer:
             if kind is scalar:
                 mark = event.start_mark
                 style, end = event.style, event.end_mark
-                plain = style is None or style == ""
-                block = not plain and (style == "|" or style == ">")
+                block = style == "|" or style == ">"
+                plain = (style is None or style == "") and event.tag is None
                 # What follows a block begins where the block's mark ends: that line is not its own.
                 last = end.line + 1 if not block or end.column else end.line
                 made = Scalar(event.value, mark.line + 1, mark.column + 1, last, plain, block)
@@ -137,10 +147,9 @@ class _Composer:
 
     def _put(self, node: Node, anchor: str | None) -> None:
         self._count += 1
-        if self._count > MAX_NODES:
-            raise _Stop(
-                Flaw("size", f"more than {MAX_NODES:,} nodes with aliases expanded", node.line, node.column)
-            )
+        if self._count > self._nodes:
+            what = f"more than {self._nodes:,} nodes with aliases expanded"
+            raise _Stop(Flaw("size", what, node.line, node.column))
         if anchor is not None and type(node) is Scalar:
             self._anchors[anchor] = (node, 1)
         if not self._above:
@@ -155,6 +164,8 @@ class _Composer:
             self._keys[-1] = self._as_key(node)
             return
         self._keys[-1] = None
+        if key is _NO_KEY:
+            return
         name = key.text
         if name in holder.values:  # type: ignore[union-attr]
             first = holder.keys[name].line  # type: ignore[union-attr]
@@ -172,7 +183,9 @@ class _Composer:
 
     def _as_key(self, node: Node) -> Scalar:
         if type(node) is not Scalar:
-            raise _Stop(Flaw("key", "a key is a plain word", node.line, node.column))
+            kind = "list" if type(node) is Sequence else "mapping"
+            self.flaws.append(Flaw("key", f"a key is a text, this is a {kind}", node.line, node.column))
+            return _NO_KEY
         if node.plain and node.text == "<<":
             self.flaws.append(Flaw("merge", "`<<` hides what a mapping holds", node.line, node.column))
         return node
@@ -182,8 +195,8 @@ class _Composer:
         node = kind(mark.line + 1, mark.column + 1)
         if event.tag is not None and event.tag not in _WHOLE_TAGS:
             self._tag(event.tag, node)
-        if len(self._above) >= MAX_DEPTH:
-            raise _Stop(Flaw("depth", f"nested deeper than {MAX_DEPTH} levels", node.line, node.column))
+        if len(self._above) >= self._depth:
+            raise _Stop(Flaw("depth", f"nested deeper than {self._depth} levels", node.line, node.column))
         self._put(node, None)
         self._above.append(node)
         self._keys.append(None)
@@ -200,9 +213,11 @@ class _Composer:
         mark = event.start_mark
         found = self._anchors.get(event.anchor or "")
         if found is None:
-            raise _Stop(
-                Flaw("alias", f"*{event.anchor} has no finished anchor above", mark.line + 1, mark.column + 1)
-            )
+            name = event.anchor or ""
+            inside = any(name == anchor for anchor, _ in self._open)
+            what = "stands inside its own anchor" if inside else f"has no anchor &{name} above it"
+            kind = "inside_itself" if inside else "alias"
+            raise _Stop(Flaw(kind, f"*{name} {what}", mark.line + 1, mark.column + 1))
         node, size = found
         self._count += size - 1
         self._put(node, None)

@@ -44,6 +44,12 @@ def _refusal(text: str | bytes) -> UsageError:
         ("null", "CONTRACT_SHAPE", "null"),
         ("a: [", "CONTRACT_UNREADABLE", "YAML"),
         ("a: *b", "CONTRACT_UNREADABLE", "YAML"),
+        ("openapi: 3.1.0\n---\na: b", "CONTRACT_UNREADABLE", "second document begins here; only the first is read at line 2"),
+        ("openapi: 3.1.0\nx: {[a]: b}", "CONTRACT_UNREADABLE", "a key is a text, this is a list at line 2"),
+        ("openapi: 3.1.0\nx: {<<: [b]}", "CONTRACT_UNREADABLE", "names no mapping at line 2"),
+        ("openapi: 3.1.0\nx: \x01", "CONTRACT_UNREADABLE", "U+0001 is not allowed in YAML at line 2"),
+        ("openapi: 3.1.0\nx: " + "1" * 9000, "CONTRACT_UNREADABLE", "at line 2"),
+        ("openapi: 3.1.0\nx: -.inf", "CONTRACT_UNREADABLE", "finite"),
         ("openapi: !!python/object/apply:os.system ['true']", "CONTRACT_UNREADABLE", "YAML"),
         ("openapi: 3.1.0\nopenapi: 3.1.0", "CONTRACT_DUPLICATE_KEY", "line 2"),
         ('{"openapi": "3.1.0", "openapi": "3.1.0"}', "CONTRACT_DUPLICATE_KEY", "openapi"),
@@ -103,6 +109,18 @@ def test_a_duplicate_key_is_found_by_its_pointer() -> None:
 def test_yaml_means_what_json_would() -> None:
     whole = load(b"openapi: 3.0.3\npaths: {}\nx: {on: yes, 200: 2026-01-31, n: no, t: true}", name="f.yaml")
     assert whole.data["x"] == {"on": "yes", "200": "2026-01-31", "n": "no", "t": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", 1), ("-3", -3), ("1.5", 1.5), (".5", 0.5), ("1.e+3", 1000.0), ("0x1F", 31), ("TRUE", True),
+     ("~", None), ("", None), ("'1'", "1"), ("!!str 1", "1"), ('"a\\/b"', "a/b"),
+     ("0123", "0123"), ("1:30", "1:30"), ("1_000", "1_000"), ("+.", "+."), ("off", "off"),
+     ("12e4", "12e4"), ("0o17", "0o17")],
+)  # fmt: skip
+def test_a_number_is_what_yaml_1_1_and_1_2_both_take_for_one(text: str, value: object) -> None:
+    found = load(f"openapi: 3.0.3\npaths: {{}}\nx: {text}\n".encode(), name="f.yaml").data["x"]
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_yaml_aliases_that_explode_are_counted_before_they_are_walked() -> None:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ccops.core import yamltree
 from ccops.core.yamltree import Flaw, Mapping, Scalar, Sequence, compose
 
 
@@ -66,14 +65,14 @@ def test_what_another_reader_takes_for_a_number_or_boolean_is_known(text: str, t
         ("a: 1\n---\nb: 2", "second_document", 2),
         ("a: [\n", "syntax", 2),
         ("a:\n\t- b", "syntax", 2),
-        ("a: \x01", "syntax", 1),
+        ("a: 1\nb: \x01", "character", 2),
         ('a: "\\/"', "syntax", 1),
-        ("a: \ud800", "syntax", 1),
+        ("a: \ud800", "character", 1),
         ("<<: {a: b}", "merge", 1),
         ("a: !!python/object x", "tag", 1),
         ("a: !!int 5", "tag", 1),
         ("? [a]\n: b", "key", 1),
-        ("a: &x [*x]", "alias", 1),
+        ("a: &x [*x]", "inside_itself", 1),
         ("a: *x", "alias", 1),
         ("[" * 100_000, "depth", 1),
         ("- " * 5_000 + "a", "depth", 1),
@@ -100,11 +99,32 @@ def test_what_is_close_to_a_flaw_passes(text: str) -> None:
     assert compose(text)[1] == ()
 
 
-def test_aliases_count_as_what_they_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yamltree, "MAX_NODES", 1000)
+def test_a_key_that_is_no_text_is_left_out_and_the_rest_is_read() -> None:
+    root, flaws = compose("a: {{ b: 1 }: [2], [c]: d, e: f}\ng: h")
+    assert [(one.kind, one.column) for one in flaws] == [("key", 5), ("key", 20)]
+    assert isinstance(root, Mapping)
+    inner = root.values["a"]
+    assert isinstance(inner, Mapping)
+    assert (list(root.values), list(inner.values)) == (["a", "g"], ["e"])
+
+
+def test_a_tagged_text_is_not_typed_and_an_escape_of_1_2_is_read_where_it_may_be() -> None:
+    root, flaws = compose('a: !!str 5\nb: "x\\/y"', slash=True)
+    assert (flaws, isinstance(root, Mapping)) == ((), True)
+    assert isinstance(root, Mapping)
+    texts = [(node.text, node.typed) for node in root.values.values() if isinstance(node, Scalar)]
+    assert texts == [("5", False), ("x/y", False)]
+
+
+def test_the_limits_are_the_callers() -> None:
+    assert compose("[" * 4 + "]" * 4, depth=4)[1] == ()
+    assert [one.kind for one in compose("[" * 4 + "]" * 4, depth=3)[1]] == ["depth"]
+
+
+def test_aliases_count_as_what_they_stand_for() -> None:
     lines = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 12))]
-    assert compose("\n".join(lines[:5]))[1] == ()
-    assert [one.kind for one in compose("\n".join(lines))[1]] == ["size"]
+    assert compose("\n".join(lines[:5]), nodes=1000)[1] == ()
+    assert [one.kind for one in compose("\n".join(lines), nodes=1000)[1]] == ["size"]
 
 
 def test_garbage_collection_is_left_as_it_was() -> None:

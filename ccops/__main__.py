@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("ccops.cli.status", "Show what runs, where, since when and how well."),
     "logs": ("ccops.cli.logs", "Show the merged logs of the stack."),
     "restart": ("ccops.cli.restart", "Restart one service, optionally with settings changed."),
+    "stack": ("ccops.cli.stack", "Write the stack as a file for docker stack deploy."),
     "smoke": ("ccops.cli.smoke", "Run scenarios: prove every system saw the same event."),
     "data": ("ccops.cli.data", "Prove that the stores hold what the contract says."),
     "redis": ("ccops.cli.redis", "Prove that every Redis key is declared and will expire."),

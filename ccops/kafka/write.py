@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ccops.core.errors import CcopsError, Degraded, ExitCode, Refused, Unreachable
+from ccops.kafka.asking import COMING
 from ccops.kafka.audit import UNKNOWN
-from ccops.kafka.broker import COMING, Broker
+from ccops.kafka.broker import Broker
 from ccops.kafka.model import Committed, Place, Refusal
 from ccops.kafka.plan import place_name
 from ccops.kafka.readback import read_back

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from ccops.core.allowing import Allowed, judged, read_allowed
 from ccops.core.places import shown
 from ccops.core.reports.marks import Mark, Severity
+from ccops.migrations.files import bytes_of, lines_in
 from ccops.migrations.revision import Revision
 
 
 def lines_of(node: Revision) -> list[str]:
-    """Return the lines of a migration as Python counts them; [] when it can't be read."""
+    """Return the lines of a migration, of each its comment and `x` for the code before it.
+
+    What stands in a text is no comment: a docstring may show one as an example.
+    """
+    source = bytes_of(node.path)
+    lines = ["x" if line.strip() else "" for line in lines_in(source)]
     try:
-        return node.path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, ValueError):
-        return []
+        for token in tokenize.tokenize(io.BytesIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                row, column = token.start
+                alone = not token.line[:column].strip()
+                lines[row - 1] = token.string if alone else f"x  {token.string}"
+    except (tokenize.TokenError, SyntaxError, IndexError):
+        return []  # the file is broken: a finding of its own
+    return lines
 
 
 def allow(

@@ -12,6 +12,7 @@ class Does(StrEnum):
     """The kinds of steps that are told apart."""
 
     CREATE_TABLE = "creates"
+    ENSURE_TABLE = "creates, where it is missing,"
     CREATE_OBJECT = "makes"
     DROP_TABLE = "drops the table"
     DROP_COLUMN = "drops the column"

@@ -79,7 +79,8 @@ def operation(word: str, node: ast.Call, names: Mapping[str, object], table: str
 
 
 def _create_table(call: _Call) -> Iterator[Action]:
-    yield Action(Does.CREATE_TABLE, call.owner(0, "table_name"))
+    sure = _argument(call.node, -1, "if_not_exists") is None
+    yield Action(Does.CREATE_TABLE if sure else Does.ENSURE_TABLE, call.owner(0, "table_name"))
 
 
 def _drop_table(call: _Call) -> Iterator[Action]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ccops.core.reports.marks import Mark
+from ccops.migrations.files import bytes_of
 from ccops.migrations.graph import Graph
 from ccops.migrations.lint.action import UNKNOWN, Action, Does
 from ccops.migrations.lint.rules import PLANNED, Found
 from ccops.migrations.revision import Revision
 
 _NAMED = re.compile(r"^\s*#\s*ccops:\s*contract-of=(\S+)\s*$")
+_MADE = frozenset({Does.CREATE_TABLE, Does.ENSURE_TABLE})
 _COLUMNS = frozenset({Does.ADD_COLUMN, Does.ADD_REQUIRED})
 # SET NOT NULL is prepared by a check that was validated, or by a new column.
 _CHECKS = _COLUMNS | {Does.LOCK}
@@ -57,7 +60,7 @@ def planned(
         if mark.code not in PLANNED or not good:
             yield mark
             continue
-        fits = next((one for one in good if _prepares(ground, one, each.action)), None)
+        fits = next((one for one in good if _prepares(ground, one, each.action, node)), None)
         if fits is not None:
             yield replace(mark, accepted=f"the contract step of {fits.revision}, which is released")
         else:
@@ -75,19 +78,42 @@ def _wrong(node: Revision, one: Named, ground: Ground) -> str:
     return ""
 
 
-def _prepares(ground: Ground, one: Named, contract: Action) -> bool:
+def _prepares(ground: Ground, one: Named, contract: Action, node: Revision) -> bool:
     """Return whether the expand step made a new place beside what the contract step takes away.
 
-    A revision that made the table itself is not it, or the first migration would be everybody's plan.
+    A revision that made the table itself is not it, or the first migration would be everybody's plan; nor is
+    one that made some table, as long as no SQL from there to here moves the old one's rows to it.
     """
     actions = ground.actions_of(ground.graph.nodes[one.revision])
-    made = {step.table for step in actions if step.does is Does.CREATE_TABLE}
+    made = {step.table for step in actions if step.does in _MADE}
     if contract.table in made:
         return False
-    if made or any(step.does is Does.CREATE_OBJECT for step in actions):
-        return True
     wanted = _CHECKS if contract.does is Does.NOT_NULL else _COLUMNS
-    return any(step.does in wanted and step.table in {contract.table, UNKNOWN} for step in actions)
+    if any(step.does in wanted and step.table in {contract.table, UNKNOWN} for step in actions):
+        return True
+    if not made and not any(step.does is Does.CREATE_OBJECT for step in actions):
+        return False
+    graph = ground.graph
+    way = graph.ancestors(node.id) - graph.ancestors(*graph.nodes[one.revision].down) - {node.id}
+    return contract.does is Does.DROP_OBJECT or any(
+        _speaks_of(contract.table, bytes_of(graph.nodes[ident].path)) for ident in way
+    )
+
+
+def _speaks_of(table: str, source: bytes) -> bool:
+    """Return whether SQL in `source` names `table`; a docstring is none."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    name = re.compile(rf"(?<!\w){re.escape(table.rpartition('.')[2])}(?!\w)")
+    texts = (
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    )
+    return any(" " in text.strip() and name.search(text) for text in texts)
 
 
 def _broken(node: Revision, one: Named, why: str, file: str) -> Mark:

@@ -77,17 +77,21 @@ class Found:
 
 def findings(node: Revision, actions: Sequence[Action], file: str, *, timeout_set: bool) -> list[Found]:
     """Return the findings of one revision; `timeout_set` when env.py sets lock_timeout already."""
-    mine = {one.table for one in actions if one.does is Does.CREATE_TABLE} - {UNKNOWN}
+    mine: set[str] = set()
     again = {one.name for one in actions if one.does is Does.CREATE_OBJECT}
     found: list[Found] = []
+    others: list[Action] = []
     for one in actions:
+        if one.does is Does.CREATE_TABLE and one.table != UNKNOWN:
+            mine.add(one.table)  # from here on: what was dropped before it was somebody's
         if one.table in mine or (one.does is Does.DROP_OBJECT and one.name in again):
             continue  # nobody uses yet what this revision makes, and what it makes again stays
+        others.append(one)
         if one.does in _RULES:
             found.append(Found(_mark(node, one, _RULES[one.does], file), one))
         elif one.does is Does.CONCURRENT and not one.autocommit:
             found.append(Found(_concurrent(node, one, file), one))
-    found += _timeout(node, [one for one in actions if one.table not in mine], file, timeout_set=timeout_set)
+    found += _timeout(node, others, file, timeout_set=timeout_set)
     return list(_once(found))
 
 

@@ -13,17 +13,21 @@ from ccops.core.errors import CcopsError
 from ccops.core.places import shown
 from ccops.core.reports.marks import Mark, Severity
 from ccops.migrations.allowing import allow, lines_of
+from ccops.migrations.base import lock_at, usual
 from ccops.migrations.check import project
+from ccops.migrations.codes import CODES
 from ccops.migrations.config import AlembicConfig
+from ccops.migrations.files import bytes_of
 from ccops.migrations.graph import Graph
 from ccops.migrations.history import History
-from ccops.migrations.lint.action import Action
+from ccops.migrations.lint.action import Action, Does
 from ccops.migrations.lint.operations import operations
 from ccops.migrations.lint.plan import Ground, planned, read_named
 from ccops.migrations.lint.rules import findings
 from ccops.migrations.lint.squawk import find_squawk, squawk_marks
 from ccops.migrations.released import lock_path, read_lock
-from ccops.migrations.revision import Revision
+from ccops.migrations.revision import Fault, Revision
+from ccops.migrations.scan import parse_errors
 from ccops.migrations.scratch import run
 
 # Findings of other parts of the gate may be allowed as well; only of these it is known that they are gone.
@@ -73,19 +77,21 @@ def lint(call: LintCall, today: date) -> Linted:
     """Lint the new revisions. Raises UsageError for a project, lock or reference that can't be read."""
     config, scanned, graph = project(call.config)
     released, new, how = _new(call, config, graph)
-    broken = [
-        Mark(fault.code, fault.message, file=shown(fault.path), line=fault.line, detail=fault.detail)
-        for fault in scanned.faults
-    ]
+    broken = [_mark_of(fault) for fault in scanned.faults]
     if not graph.nodes:
         broken.append(Mark("ALEMBIC_EMPTY", "the project has no revisions", file=shown(config.path)))
+    if scanned.parsed < scanned.files:  # a file that was read by its head may be broken further down
+        known = {fault.path for fault in scanned.faults}
+        broken += [
+            _mark_of(fault) for fault in parse_errors(one.path for one in new) if fault.path not in known
+        ]
     ground = Ground(graph, released, cache(_actions))
     timeout_set = _timeout_set(config)
     marks = list(broken)
     for node in new:
         marks += _static(node, ground, timeout_set=timeout_set)
     said, rendered = _squawk(call, config, new)
-    every = allow([*marks, *rendered], new, today, _OWN.__contains__)
+    every = allow([*marks, *rendered], new, today, _expected)
     parts = {"revisions": f"{len(new)} of {len(graph.nodes)}: {how}", "squawk": said}
     ordered = sorted(every, key=lambda mark: (mark.file, mark.line, mark.code))
     return Linted(config, tuple(ordered), tuple(new), parts)
@@ -94,17 +100,43 @@ def lint(call: LintCall, today: date) -> Linted:
 def _new(call: LintCall, config: AlembicConfig, graph: Graph) -> tuple[set[str], list[Revision], str]:
     """Return what is released, what is linted (oldest first), and a sentence on how that was chosen."""
     order = [graph.nodes[ident] for ident in graph.ordered(set(graph.nodes))]
-    held = set(read_lock(lock_path(config)))
+    name, history = lock_path(config).name, History(config.locations[0])
+    held, more = _held(config, history)
     if call.since:
-        history = History(config.locations[0])
         history.check_ref(call.since)
         there = {path.resolve() for path in history.at(call.since, config.locations)}
+        there -= history.changed(call.since, config.locations)
         # What the base branch has is deployed from there: it may carry a plan as what is held may.
         old = {node.id for node in order if node.path.resolve() in there}
         return held | old, [node for node in order if node.id not in old], f"not in {call.since}"
-    if not held:
-        return held, order, f"nothing is held by {lock_path(config).name}, so all are looked at"
-    return held, [node for node in order if node.id not in held], f"not held by {lock_path(config).name}"
+    new = [node for node in order if node.id not in held]
+    if not held and not more:
+        return held, new, f"nothing is held by {name}, so all are looked at"
+    this = f", or only since this branch: {', '.join(sorted(more))}" if more else ""
+    return held, new, f"not held by {name}{this}"
+
+
+def _held(config: AlembicConfig, history: History) -> tuple[set[str], set[str]]:
+    """Return what is released, and what is so only since this branch left the base branch.
+
+    Whoever could release by a line in the same branch would be looked at by nobody.
+    """
+    held = set(read_lock(lock_path(config)))
+    name = "" if history.why_not else usual(history)
+    left = history.merge_base(name) if name else ""
+    if not left or not history.covers(lock_path(config).resolve()):
+        return held, set()
+    before = set(lock_at(left, config, history))
+    return held & before, held - before
+
+
+def _mark_of(fault: Fault) -> Mark:
+    return Mark(fault.code, fault.message, file=shown(fault.path), line=fault.line, detail=fault.detail)
+
+
+def _expected(code: str) -> bool:
+    """Return whether a comment that allows `code` should have its finding here: ours, and a misspelt one."""
+    return code in _OWN or (code.startswith("ALEMBIC_") and code not in CODES)
 
 
 def _static(node: Revision, ground: Ground, *, timeout_set: bool) -> Iterator[Mark]:
@@ -115,9 +147,11 @@ def _static(node: Revision, ground: Ground, *, timeout_set: bool) -> Iterator[Ma
 
 def _actions(node: Revision) -> Sequence[Action]:
     try:
-        return operations(node.path.read_text(encoding="utf-8-sig"))
-    except (SyntaxError, ValueError, OSError, RecursionError):
-        return ()  # a finding of its own: the file can't be read
+        return operations(bytes_of(node.path))
+    except (SyntaxError, ValueError):
+        return ()  # a finding of its own: the file is no Python
+    except (RecursionError, MemoryError):
+        return (Action(Does.COMPUTED, line=1, sql="the file is too deep to be read to its end"),)
 
 
 def _timeout_set(config: AlembicConfig) -> bool:

@@ -18,7 +18,16 @@ _TABLES = frozenset({"TABLE", "FOREIGN"})
 _OBJECTS = frozenset(
     {
         "VIEW", "MATERIALIZED", "TYPE", "DOMAIN", "SCHEMA", "SEQUENCE", "FUNCTION", "PROCEDURE", "AGGREGATE",
-        "DATABASE", "OWNED", "EXTENSION",
+        "DATABASE", "OWNED", "EXTENSION", "ROUTINE", "ROLE", "USER", "PUBLICATION", "SUBSCRIPTION", "SERVER",
+        "COLLATION", "OPERATOR",
+    }
+)  # fmt: skip
+# What they held is gone, even when one of the same name is made at once.
+_LASTING = frozenset({"SCHEMA", "SEQUENCE", "DATABASE", "OWNED", "EXTENSION"})
+_RENAMED = frozenset(
+    {
+        "TYPE", "VIEW", "SCHEMA", "MATERIALIZED", "FUNCTION", "PROCEDURE", "ROUTINE", "SEQUENCE", "DOMAIN",
+        "AGGREGATE",
     }
 )  # fmt: skip
 _MODIFIERS = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "RECURSIVE"})
@@ -36,21 +45,30 @@ def actions_of(sql: str) -> list[tuple[int, Action]]:
 
 def _judged(statement: Statement) -> Iterator[Action]:
     words = statement.words
+    if _hole(statement.tokens[:1]):
+        yield Action(Does.COMPUTED)
     judge: Callable[[Sequence[Token]], Iterator[Action]] | None = _JUDGES.get(words[0])
     if judge is not None:
         yield from judge(statement.tokens)
 
 
+def _hole(tokens: Sequence[Token]) -> bool:
+    """Return whether a word that decides is computed."""
+    return bool(tokens) and tokens[0].kind is Kind.SIGN and tokens[0].text == UNKNOWN
+
+
 def _alter(tokens: Sequence[Token]) -> Iterator[Action]:
     words = words_of(tokens)
-    if words[1:2] == ["TYPE"]:
-        if "DROP" in words and "ATTRIBUTE" in words:
-            yield Action(Does.DROP_OBJECT, name=name_at(tokens, 2)[0])
-        return
+    if _hole(tokens[1:]):
+        yield Action(Does.COMPUTED)
+    if words[1:2] == ["TYPE"] and "DROP" in words and "ATTRIBUTE" in words:
+        yield Action(Does.DROP_OBJECT, name=name_at(tokens, 2)[0])
     if words[1:3] == ["FOREIGN", "TABLE"]:
         tokens, words = tokens[1:], words[1:]
     if words[1:2] != ["TABLE"]:
-        if words[1:2] and words[1] in {"VIEW", "SCHEMA", "MATERIALIZED"} and "RENAME" in words:
+        pairs = set(pairwise(words))
+        renamed = "RENAME" in words and ("RENAME", "CONSTRAINT") not in pairs
+        if words[1:2] and words[1] in _RENAMED and (renamed or ("SET", "SCHEMA") in pairs):
             yield Action(Does.RENAME, name=name_at(tokens, 2 + (words[1] == "MATERIALIZED"))[0])
         return
     table, at = name_at(tokens, skip(words, 2, {"IF", "EXISTS", "ONLY"}))
@@ -62,6 +80,8 @@ def _alter(tokens: Sequence[Token]) -> Iterator[Action]:
 def _altered(table: str, part: Sequence[Token]) -> Action:
     words = words_of(part)
     first = words[0] if words else ""
+    if _hole(part):
+        return Action(Does.COMPUTED, table)
     at = 1 + (words[1:2] == ["COLUMN"])
     if first == "ADD":
         return _added(table, part, words, at)
@@ -107,7 +127,9 @@ def _added(table: str, part: Sequence[Token], words: list[str], at: int) -> Acti
 def _drop(tokens: Sequence[Token]) -> Iterator[Action]:
     words = words_of(tokens)
     sort = words[1] if len(words) > 1 else ""
-    if sort == "INDEX":
+    if _hole(tokens[1:]):
+        yield Action(Does.COMPUTED)
+    elif sort == "INDEX":
         concurrent = "CONCURRENTLY" in words
         at = skip(words, 2, {"CONCURRENTLY", "IF", "EXISTS"})
         yield Action(Does.CONCURRENT if concurrent else Does.LOCK, name=name_at(tokens, at)[0])
@@ -117,8 +139,9 @@ def _drop(tokens: Sequence[Token]) -> Iterator[Action]:
         at = 3 if sort in {"FOREIGN", "MATERIALIZED"} else 2
         for part in parts_of(tokens[skip(words, at, {"IF", "EXISTS", "BY"}) :]):
             name = name_at(part, 0)[0]
+            what = f"{sort.lower()} {name}" if sort in _LASTING else name
             table = sort in _TABLES
-            yield Action(Does.DROP_TABLE, name) if table else Action(Does.DROP_OBJECT, name=name)
+            yield Action(Does.DROP_TABLE, name) if table else Action(Does.DROP_OBJECT, name=what)
 
 
 def _create(tokens: Sequence[Token]) -> Iterator[Action]:
@@ -126,8 +149,9 @@ def _create(tokens: Sequence[Token]) -> Iterator[Action]:
     at = skip(words, 1, _MODIFIERS)
     sort = words[at] if at < len(words) else ""
     if sort in _TABLES:
+        sure = words[at + 1 : at + 4] != ["IF", "NOT", "EXISTS"]
         at = skip(words, at + 1, {"TABLE", "IF", "NOT", "EXISTS"})
-        yield Action(Does.CREATE_TABLE, name_at(tokens, at)[0])
+        yield Action(Does.CREATE_TABLE if sure else Does.ENSURE_TABLE, name_at(tokens, at)[0])
     elif sort in {"UNIQUE", "INDEX"}:
         if "CONCURRENTLY" in words:
             skips = "EXISTS" in words[: words.index("ON") if "ON" in words else None]
@@ -184,8 +208,10 @@ def _do(tokens: Sequence[Token]) -> Iterator[Action]:
     body = next((token.text for token in tokens if token.kind is Kind.TEXT), "")
     for statement in split(body):
         words = statement.words
-        start = max((at + 1 for at, word in enumerate(words) if word in _BODY), default=0)
-        inner = statement.tokens[start:]
+        starts = [0, *(at + 1 for at, word in enumerate(words) if word in _BODY)]
+        # The first that begins a statement: a CASE within it has THEN and ELSE of its own.
+        begun = (at for at in starts if {*words[at : at + 1]} & {*_JUDGES, "EXECUTE"})
+        inner = statement.tokens[next(begun, len(words)) :]
         if inner and inner[0].word == "EXECUTE":
             yield Action(Does.COMPUTED, sql=shortened(" ".join(map(shown, inner))))
         elif inner:

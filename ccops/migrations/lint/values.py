@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from string import Formatter
 
 from ccops.migrations.lint.action import UNKNOWN as HOLE
 
@@ -28,6 +29,8 @@ def value(node: ast.expr | None, names: Names) -> object:
         return node.value
     if isinstance(node, ast.Name):
         return names.get(node.id, UNKNOWN)
+    if isinstance(node, ast.NamedExpr):
+        return value(node.value, names)
     if isinstance(node, ast.Tuple | ast.List | ast.Set):
         return _items(node.elts, names)
     if isinstance(node, ast.Dict):
@@ -118,13 +121,9 @@ def _called(node: ast.Call, names: Names) -> object:
     return UNKNOWN
 
 
-def _formatted(text: str) -> str:
-    out, depth = "", 0
-    for letter in text:
-        depth += letter == "{"
-        if not depth:
-            out += letter
-        elif letter == "}":
-            depth -= 1
-            out += HOLE
-    return out
+def _formatted(text: str) -> object:
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        return UNKNOWN
+    return "".join(literal + ("" if hole is None else HOLE) for literal, hole, _, _ in parts)

@@ -53,6 +53,18 @@ def test_each_statement_comes_with_the_line_that_made_it_and_what_fails_with_its
     assert bad["line"] == 13
 
 
+def test_sql_that_goes_to_the_driver_as_it_is_can_be_rendered(project: Tree) -> None:
+    text = UP.replace('make("users")', "op.get_bind().exec_driver_sql(\"SELECT '50 %%';\\n\")")
+    project.raw("aa.py", text.lstrip())
+    checked = project.check()
+
+    (good,) = run.rendered(run.Runner(checked.config), [checked.graph.nodes["aa"]])
+
+    sql = str(good["sql"]).splitlines()
+    lines = [(int(at), int(line)) for at, line in good["lines"]]  # type: ignore[attr-defined]
+    assert migration_line(sql.index("SELECT '50 %';"), lines) == 13
+
+
 @pytest.mark.skipif(find_squawk(Path()) is None, reason="squawk is not installed")
 def test_squawk_itself_speaks_of_the_line_of_the_migration(project: Tree) -> None:
     project.raw("aa.py", UP.lstrip())

@@ -250,7 +250,11 @@ def _planned(
         (EXPAND, DROP, []),
         (EXPAND, f'{ALTER}, new_column_name="old_x")', []),
         (EXPAND, 'op.alter_column("users", "y", nullable=False)', []),
-        ('op.create_table("people")', 'op.drop_table("users")', []),
+        (
+            'op.create_table("people"); op.execute("INSERT INTO people SELECT * FROM users")',
+            'op.drop_table("users")',
+            [],
+        ),
         (
             'op.create_check_constraint("c", "users", "x > 0")',
             'op.alter_column("users", "x", nullable=False)',

@@ -10,8 +10,9 @@ from ccops.smoke.declared import Declared
 from ccops.smoke.document import Node
 from ccops.smoke.durations import parse_duration
 from ccops.smoke.findings import suggestion
+from ccops.smoke.kinds import check_kind
 from ccops.smoke.model import Act, Place, Step
-from ccops.smoke.reader import check_kind, text
+from ccops.smoke.reader import text
 
 MAX_NESTING = 4
 Nested = Callable[[Node, str], Step | None]  # the node of an inner step and the id it gets without its own

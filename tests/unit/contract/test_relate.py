@@ -8,11 +8,11 @@ import time
 import pytest
 
 from ccops.contract.changes import json_path
+from ccops.contract.distinct import disjoint
 from ccops.contract.load import document
 from ccops.contract.model import Direction, Level
 from ccops.contract.normalise import Source, Sub
 from ccops.contract.relate import Relation
-from ccops.contract.relate_unions import disjoint
 from tests.unit.contract.documents import Json, api, assert_checked, bodies, compared, obj
 
 TEXT: Json = {"type": "string"}

@@ -9,7 +9,7 @@ import pytest
 
 from ccops.core.profile import find_project
 from ccops.smoke.document import compose
-from ccops.smoke.reader import KINDS
+from ccops.smoke.kinds import KINDS
 from ccops.smoke.schema import _KINDS, schema
 from ccops.smoke.validate import scenario_files
 from tests.unit.smoke.sample import SAMPLE

@@ -65,7 +65,7 @@ def verify(
 
     Growth is exact across restarts of a process up to its last scrape before; while CMD runs, that is every
     quarter of a second. CMD is started without a shell; when it fails, its exit code is ours (1 when it is
-    none of ours). --restart needs the embedded stack, not protected.
+    none of ours). --restart needs a stack of ours, not protected.
 
     Exit codes: 0 all there and grown, 1 not, 2 usage, 3 refused, 4 a process did not answer, 5 the backend
     does not run as it did before.

@@ -95,7 +95,9 @@ def provision(
     ] = "",
     scrape_interval: Annotated[
         str,
-        typer.Option("--scrape-interval", help="What Prometheus scrapes at; none: 1s embedded, else 15s."),
+        typer.Option(
+            "--scrape-interval", help="What Prometheus scrapes at; none: 1s where ccops starts it, else 15s."
+        ),
     ] = "",
     diff: Annotated[bool, typer.Option("--diff", help="Show what changes in each file.")] = False,
     compare: Annotated[bool, typer.Option("--check", help="Write nothing; 1 if DIR differs.")] = False,

@@ -8,7 +8,6 @@ import typer
 
 from ccops.cli.options import EnvOption, ModeOption, OutputOption, ProjectOption, finish, profile_of
 from ccops.cli.options import app as new_app
-from ccops.core.errors import UsageError
 from ccops.core.output import Output, Report
 from ccops.stack.compose import Mode
 
@@ -38,25 +37,17 @@ def restart(
     from ccops.cli.stackview import service_line, service_rows
     from ccops.monitor import switching
     from ccops.stack import engine
-    from ccops.stack.compose import engine as compose
+    from ccops.stack.compose import restarting
     from ccops.stack.compose.mode import chosen
     from ccops.stack.members import members
     from ccops.stack.request import parse_settings
 
     profile = profile_of(env, project)
-    if chosen(profile, mode, "restart") is Mode.COMPOSE:
-        if settings:
-            raise UsageError(
-                "OPTION_EMBEDDED_ONLY",
-                "--set is for the embedded stack",
-                evidence="a container keeps the settings it was created with",
-                next_step=f"edit env/{env}.env, then: ccops up --mode compose",
-            )
-        state = compose.restart(profile, service)
-    else:
-        state = engine.restart(profile, service, parse_settings(settings or ()))
-        if service == switching.SERVICE:
-            switching.end(profile)  # whoever restarts it by hand has said how it is to run
+    compose = chosen(profile, mode, "restart") is Mode.COMPOSE
+    restarted = restarting.restart if compose else engine.restart
+    state = restarted(profile, service, parse_settings(settings or ()))
+    if service == switching.SERVICE:
+        switching.end(profile)  # whoever restarts it by hand has said how it is to run
     names = members(service, state.services)
     rows = [row for row in service_rows(state) if row["name"] in names]
     lines = "\n".join(service_line(state.services[name]) for name in names)

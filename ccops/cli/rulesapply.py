@@ -56,7 +56,7 @@ def apply(
     ccops rules apply --env dev --apply
     ccops rules apply --env prod --apply --confirm prod:rules --reason "INC-42: fewer pages at night"
 
-    What an `up` of the embedded stack loads are the rules of its profile; this loads them without a restart.
+    What an `up` of a stack of ours loads are the rules of its profile; this loads them without a restart.
 
     Exit codes: 0 applied or only planned, 2 usage, 3 refused, 4 unreachable, 5 not taken: old rules back.
     """

@@ -37,20 +37,18 @@ def status(
     from ccops.monitor import switching
     from ccops.rules.journal import abandoned
     from ccops.stack import health
+    from ccops.stack.compose import engine, restarting
     from ccops.stack.compose.mode import chosen
-    from ccops.stack.monitoring import watch
     from ccops.stack.paths import StateDir
+    from ccops.stack.stacks import watch
 
     profile = profile_of(env, project)
-    if chosen(profile, mode, "status") is Mode.COMPOSE:
-        from ccops.cli.composecall import show
-
-        show(profile, output, env_file)
-        return
+    compose = chosen(profile, mode, "status") is Mode.COMPOSE
     if env_file:
-        sys.stdout.write(env_text(health.stack_env(profile), output))
+        text = engine.stack_env(profile) if compose else health.stack_env(profile)
+        sys.stdout.write(env_text(text, output))
         return
-    state = health.check(profile)
+    state = restarting.status(profile) if compose else health.check(profile)
     seen = watch(profile, state)
     left = abandoned(StateDir(profile.state_dir).rules)
     watched = watch_line(seen) if seen else ""
@@ -64,7 +62,8 @@ def status(
     report = Report(
         "ccops.stack.status/v1",
         {
-            "supervisor": {"pid": state.pid, "started": state.started},
+            "supervisor": None if compose else {"pid": state.pid, "started": state.started},
+            "mode": str(Mode.COMPOSE if compose else Mode.EMBEDDED),
             "services": service_rows(state),
             **watch_rows(seen),
             "rules_unended": left.run if left else None,

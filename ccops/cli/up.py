@@ -164,10 +164,9 @@ def _render(profile: Profile, starting: Sequence[str]) -> None:
 def _report(profile: Profile, state: StackState, progress: Progress, began: float) -> Report:
     from ccops.cli.stackview import service_rows, watch_line, watch_rows
     from ccops.monitor import switching
-    from ccops.stack.monitoring import watch
+    from ccops.stack.stacks import watch
 
-    # On Docker (no supervisor) its configuration is another one, which this does not read.
-    seen = watch(profile, state) if state.pid else None
+    seen = watch(profile, state)
     seconds = time.monotonic() - began
     line = f"{watch_line(seen)}\n" if seen else ""
     if switched := switching.left(profile):

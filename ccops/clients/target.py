@@ -20,11 +20,10 @@ def target(profile: Profile, system: str) -> str:
     """Return the URL of `system`. Raises Unreachable, with the next command, when the profile has none."""
     if url := profile.get(KEYS[system]):
         return url
-    embedded = profile.stack_kind == "embedded"
     start = "ccops up" if profile.env == "dev" else f"ccops up --env {profile.env}"
     raise Unreachable(
         "STACK_DOWN",
         f"there is no address for {system}: the stack of {profile.env!r} is not running",
         evidence=f"{KEYS[system]} is set neither in env/{profile.env}.env nor by a living stack",
-        next_step=start if embedded else f"set {KEYS[system]} in env/{profile.env}.env",
+        next_step=start if profile.ours else f"set {KEYS[system]} in env/{profile.env}.env",
     )

@@ -54,6 +54,11 @@ class Profile:
         return self.get("CCOPS_STACK", "external")
 
     @property
+    def ours(self) -> bool:
+        """Return whether ccops starts this stack, as processes or on Docker."""
+        return self.stack_kind in {"embedded", "compose"}
+
+    @property
     def state_dir(self) -> Path:
         return self.project.home / self.env
 
@@ -175,8 +180,7 @@ def load_profile(env: str, project: Project, environ: Mapping[str, str] | None =
     values = parse_env_file(path, f"env/{env}.env")
     _check_tool_values(values)
     protected = values.get("CCOPS_PROTECTED", Value("0", "")).text == "1"
-    kind = values.get("CCOPS_STACK", Value("external", "")).text
-    if kind in {"embedded", "compose"}:
+    if Profile(env, project, values).ours:
         values |= _stack_values(project.home / env)
     for key, text in environ.items():
         if key.startswith("CCOPS_") and not (protected and (_TARGET.match(key) or key == "CCOPS_PROTECTED")):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ccops.core.errors import Unreachable
 from ccops.core.profile import Profile
+from ccops.stack import stacks
 
 KEY = "CCOPS_KAFKA_BOOTSTRAP"
 
@@ -19,7 +20,7 @@ def bootstrap_of(profile: Profile) -> str:
         "STACK_DOWN",
         f"there is no address for kafka: the stack of {profile.env!r} is not running",
         evidence=f"{KEY} is set neither in env/{profile.env}.env nor by a living stack",
-        next_step=start if profile.stack_kind == "embedded" else f"set {KEY} in env/{profile.env}.env",
+        next_step=start if profile.ours else f"set {KEY} in env/{profile.env}.env",
     )
 
 
@@ -36,7 +37,7 @@ def gaps_of(profile: Profile, anonymous: bool) -> tuple[str, ...]:
             "this broker gives topics no identity: a recreated topic shows only when its end ran backwards, "
             "and two clusters are told apart by their address"
         )
-    if profile.stack_kind == "embedded":
+    if profile.stack_kind == "embedded" and not stacks.on_docker(profile):
         from ccops.stack.services import kafka_choice
         from ccops.stack.services.kafka import PROVIDERS
 

@@ -69,7 +69,7 @@ def switched(profile: Profile, on: bool, url: str, say: Say) -> Iterator[None]:
     What a run before left switched is put back first. Raises Refused where nothing may be restarted, Degraded
     when the backend does not run as before.
     """
-    from ccops.stack import engine
+    from ccops.stack import stacks
 
     _may_restart(profile)
     with switching.alone(profile):
@@ -85,7 +85,7 @@ def switched(profile: Profile, on: bool, url: str, say: Say) -> Iterator[None]:
             try:
                 try:
                     say(f"restarting {SERVICE} with {FLAG}={int(on)}")
-                    engine.restart(profile, SERVICE, set={FLAG: str(int(on))})
+                    stacks.restart(profile, SERVICE, set={FLAG: str(int(on))})
                     yield
                 finally:
                     ring.heard = True
@@ -94,12 +94,12 @@ def switched(profile: Profile, on: bool, url: str, say: Say) -> Iterator[None]:
 
 
 def _put_back(profile: Profile, back: Mapping[str, str], url: str, before: str, say: Say) -> None:
-    from ccops.stack import engine
+    from ccops.stack import stacks
 
     with suppress(OSError):  # nobody may be listening any more; it is put back all the same
         say(f"restarting {SERVICE} as it was ({before})")
     try:
-        engine.restart(profile, SERVICE, set=back)
+        stacks.restart(profile, SERVICE, set=back)
         now = touch(url)
     except CcopsError as error:
         now, said = "", f"{error.code}: {error.message}"
@@ -116,7 +116,7 @@ def _put_back(profile: Profile, back: Mapping[str, str], url: str, before: str, 
 
 
 def _may_restart(profile: Profile) -> None:
-    from ccops.stack import engine
+    from ccops.stack import stacks
 
     if profile.protected:
         raise Refused(
@@ -125,7 +125,7 @@ def _may_restart(profile: Profile) -> None:
             evidence=f"CCOPS_PROTECTED=1 ({profile.values['CCOPS_PROTECTED'].origin})",
             next_step="ccops metrics verify --env dev --profile legacy-ws-rejected --restart",
         )
-    engine.require_embedded(profile, "metrics verify --restart")
+    stacks.require_ours(profile, "metrics verify --restart")
 
 
 def _running(profile: Profile) -> tuple[StackState, bool]:
@@ -133,15 +133,15 @@ def _running(profile: Profile) -> tuple[StackState, bool]:
 
     Raises Unreachable without a backend, Refused when it has other settings.
     """
-    from ccops.stack import engine
+    from ccops.stack import stacks
     from ccops.stack.members import members
 
-    state = engine.state(profile)
+    state = stacks.state(profile)
     if state is None or not members(SERVICE, state.services):
         raise Unreachable(
             "STACK_DOWN",
             f"there is no {SERVICE} to restart",
-            evidence=f"no living supervisor with it in {profile.state_dir}",
+            evidence=f"no living stack with it in {profile.state_dir}",
             next_step=f"ccops up --env {profile.env}",
         )
     keys = switching.overridden(state)

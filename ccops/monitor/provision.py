@@ -21,7 +21,7 @@ from ccops.rules.writing import STAMP, compare, write_all
 
 DASHBOARDS = "dashboards/ccops"
 _SOURCES = {"datasources/ccops.yml": "datasource.yml.j2", "dashboards/ccops.yml": "provider.yml.j2"}
-_EMBEDDED_SCRAPE, _USUAL_SCRAPE = "1s", "15s"
+_OUR_SCRAPE, _USUAL_SCRAPE = "1s", "15s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def apply(made: Plan) -> Plan:
 
 def _provisioning(profile: Profile, place: Place) -> dict[str, str]:
     root = PurePosixPath(place.mounted or place.out.resolve().as_posix())
-    usual = _EMBEDDED_SCRAPE if profile.stack_kind == "embedded" else _USUAL_SCRAPE
+    usual = _OUR_SCRAPE if profile.ours else _USUAL_SCRAPE
     context = {
         "prometheus_url": _url(profile, place),
         "dashboards_path": str(root / DASHBOARDS),

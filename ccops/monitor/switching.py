@@ -102,7 +102,7 @@ def end(profile: Profile) -> None:
 
 def left(profile: Profile, *, ours: bool = False) -> Left | None:
     """Return the switch that was cut off; none while it is going on (`ours`: the caller holds the lock)."""
-    from ccops.stack import engine
+    from ccops.stack import stacks
 
     note = _note(profile)
     if not note.exists() or not (ours or not is_taken(profile.state_dir / _LOCK)):
@@ -113,7 +113,7 @@ def left(profile: Profile, *, ours: bool = False) -> Left | None:
         supervisor, pids = tuple(plain["supervisor"]), dict(plain["pids"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    state = engine.state(profile)
+    state = stacks.state(profile)
     if state is None or (state.pid, state.started) != supervisor or _pids(state) == pids:
         return None
     return found if FLAG in overridden(state) else None

@@ -53,12 +53,11 @@ def url_of(profile: Profile, chosen: str = "") -> str:
     """Return where Prometheus is. Raises Unreachable when nobody says it."""
     if url := chosen or profile.get(KEY):
         return url
-    embedded = profile.stack_kind == "embedded"
     raise Unreachable(
         "PROMETHEUS_MISSING",
         f"{profile.env} has no Prometheus",
         evidence=f"{KEY} is set neither in env/{profile.env}.env nor by a living stack that has one",
-        next_step="ccops status    says whether it is installed" if embedded else f"set {KEY}, or --url",
+        next_step="ccops status    says whether it is installed" if profile.ours else f"set {KEY}, or --url",
     )
 
 

@@ -113,7 +113,7 @@ def _wanted(profile: Profile, key: str, schema: Schema) -> tuple[object, str]:
 
 
 def _is_left_out(profile: Profile, key: str) -> bool:
-    decided = profile.stack_kind == "embedded" or key not in profile.values
+    decided = profile.ours or key not in profile.values
     return key in _DEPLOYED and decided
 
 

@@ -41,12 +41,11 @@ def url_of(profile: Profile) -> str:
     """Return where Alertmanager is. Raises Unreachable when the profile says nothing."""
     if url := profile.get(KEY):
         return url
-    embedded = profile.stack_kind == "embedded"
     raise Unreachable(
         "ALERTMANAGER_MISSING",
         f"{profile.env} has no Alertmanager",
         evidence=f"{KEY} is set neither in env/{profile.env}.env nor by a living stack that has one",
-        next_step="ccops status    says whether it is installed" if embedded else f"set {KEY}",
+        next_step="ccops status    says whether it is installed" if profile.ours else f"set {KEY}",
     )
 
 

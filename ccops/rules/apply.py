@@ -71,12 +71,11 @@ def url_of(profile: Profile) -> str:
     """Return where Prometheus is. Raises Unreachable when the profile says nothing."""
     if url := profile.get(server.KEY):
         return url
-    embedded = profile.stack_kind == "embedded"
     raise Unreachable(
         "PROMETHEUS_MISSING",
         f"{profile.env} has no Prometheus",
         evidence=f"{server.KEY} is set neither in env/{profile.env}.env nor by a living stack that has one",
-        next_step="ccops status    says whether it is installed" if embedded else f"set {server.KEY}",
+        next_step="ccops status    says whether it is installed" if profile.ours else f"set {server.KEY}",
     )
 
 

@@ -16,6 +16,8 @@ from ccops.rules.writing import Changes, compare, write_all
 
 KEY = "CCOPS_RULES_DIR"
 LOCK = ".ccops-apply.lock"
+# Where docker-compose.yml mounts the folder.
+_IN_CONTAINER = Path("/etc/prometheus/rules")
 _KEPT = 10
 
 
@@ -27,7 +29,7 @@ def folder_of(profile: Profile, chosen: Path | None = None) -> Path:
         return chosen.expanduser().resolve()
     if text := profile.get(KEY):
         return (profile.project.root / Path(text).expanduser()).resolve()
-    if profile.stack_kind == "embedded":
+    if profile.ours:
         return StateDir(profile.state_dir).rules.resolve()
     raise UsageError(
         "RULES_FOLDER_UNKNOWN",
@@ -35,6 +37,15 @@ def folder_of(profile: Profile, chosen: Path | None = None) -> Path:
         evidence=f"CCOPS_STACK={profile.stack_kind}, and {KEY} is not set",
         next_step=f"--rules-dir DIR, or {KEY}=DIR in env/{profile.env}.env",
     )
+
+
+def mounted(profile: Profile, folder: Path) -> Path | None:
+    """Return what Prometheus of our stack on Docker calls `folder`; None where it calls it as we do."""
+    from ccops.stack import stacks
+    from ccops.stack.paths import StateDir
+
+    own = StateDir(profile.state_dir).rules.resolve()
+    return _IN_CONTAINER if stacks.on_docker(profile) and folder == own else None
 
 
 @contextmanager

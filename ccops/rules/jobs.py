@@ -8,7 +8,7 @@ from pathlib import Path
 from ccops.core.errors import Refused
 from ccops.core.profile import Profile
 from ccops.rules.apply import Job, url_of
-from ccops.rules.folder import folder_of
+from ccops.rules.folder import folder_of, mounted
 from ccops.rules.loading import Place
 from ccops.rules.project import Options, RuleSet, rule_set
 
@@ -31,7 +31,8 @@ def job_of(
     """
     rules = rule_set(profile, options)
     _check(rules)
-    place = Place(url_of(profile), folder_of(profile, rules_dir), timeout_s, tell)
+    chosen = folder_of(profile, rules_dir)
+    place = Place(url_of(profile), chosen, timeout_s, tell, mounted=mounted(profile, chosen))
     return Job(profile, {file.name: file.text for file in rules.rendered.files}, place, reason)
 
 
@@ -42,8 +43,8 @@ def _check(rules: RuleSet) -> None:
     from ccops.rules.check.engine import SCRAPE_INTERVAL_S
 
     env = rules.rendered.env
-    # The embedded stack scrapes every second, so that rules whose windows are scaled down still work.
-    scrape_s = 1.0 if rules.profile.stack_kind == "embedded" else SCRAPE_INTERVAL_S
+    # A stack of ours scrapes every second, so that rules whose windows are scaled down still work.
+    scrape_s = 1.0 if rules.profile.ours else SCRAPE_INTERVAL_S
     checked = check_rendered(rules.rendered, Settings(load_catalogue(env=env), scrape_s=scrape_s))
     found = [one for one in checked.findings if one.severity == "error"]
     if found:

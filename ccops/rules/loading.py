@@ -25,7 +25,8 @@ _SHOWN = 8
 class Place:
     """The server at `url` that loads `folder`, where the files `foreign` are somebody else's.
 
-    `timeout_s` is for the first evaluation, 0: two intervals.
+    `mounted` is what a server in a container calls the folder (none: as we do). `timeout_s` is for the first
+    evaluation, 0: two intervals.
     """
 
     url: str
@@ -33,6 +34,7 @@ class Place:
     timeout_s: float = 0.0
     tell: Callable[[str], None] = lambda _: None
     foreign: frozenset[str] = frozenset()
+    mounted: Path | None = None
 
 
 class Wrong(Degraded):
@@ -41,7 +43,7 @@ class Wrong(Degraded):
 
 def mine(client: httpx.Client, place: Place) -> tuple[LoadedGroup, ...]:
     """Return the groups that the server loaded from our files in the folder."""
-    return in_folder(server.loaded_groups(client), place.folder, place.foreign)
+    return in_folder(server.loaded_groups(client), place.mounted or place.folder, place.foreign)
 
 
 def load(place: Place, wanted: Sequence[LoadedGroup]) -> None:

@@ -1,4 +1,4 @@
-"""Acts that change the stack itself or write past the outbox: on an embedded stack that nobody protects."""
+"""Acts that change the stack itself or write past the outbox: on a stack of ours that nobody protects."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from ccops.smoke.probes.kafka import write_record
 
 async def restart(context: ActContext, args: object) -> Answer:
     """`restart: {service: backend, set: {NAME: value}}`."""
-    from ccops.stack import engine
+    from ccops.stack import stacks
 
     words = _words(args)
     service = str(words.get("service", ""))
     given = words.get("set")
     settings = {name: str(text) for name, text in given.items()} if isinstance(given, Mapping) else {}
     profile, sent = _own(context, f"restart {service}"), time.monotonic()
-    await asyncio.to_thread(engine.restart, profile, service, settings)
+    await asyncio.to_thread(stacks.restart, profile, service, settings)
     said = " ".join(f"{name}={value}" for name, value in settings.items())
     return _done(f"restart {service} {said}".rstrip(), sent)
 
 
 async def stop(context: ActContext, args: object) -> Answer:
     """`stop: {service: kafka}`, until `start`."""
-    from ccops.stack import engine
+    from ccops.stack import stacks
 
     service = str(_words(args).get("service", ""))
     profile, sent = _own(context, f"stop {service}"), time.monotonic()
-    if not await asyncio.to_thread(engine.down, profile, (service,)):
+    if not await asyncio.to_thread(stacks.down, profile, (service,)):
         raise QueryFailed(f"{service} did not run")
     return _done(f"stop {service}", sent)
 
 
 async def start(context: ActContext, args: object) -> Answer:
     """`start: {service: kafka}`, and wait until it is ready."""
-    from ccops.stack import engine
+    from ccops.stack import stacks
 
     service = str(_words(args).get("service", ""))
     profile, sent = _own(context, f"start {service}"), time.monotonic()
-    await asyncio.to_thread(engine.up, profile, (service,))
+    await asyncio.to_thread(stacks.up, profile, (service,))
     return _done(f"start {service}", sent)
 
 
@@ -85,10 +85,10 @@ def _own(context: ActContext, what: str) -> Profile:
     profile = context.systems.targets.profile
     if profile is None:
         raise UsageError("SCENARIO_INVALID", f"can't {what} without a profile")
-    if profile.protected or profile.stack_kind != "embedded":
+    if profile.protected or not profile.ours:
         raise Refused(
             "ACT_REFUSED",
-            f"a scenario may {what} on an embedded, unprotected stack only, not on {profile.env}",
+            f"a scenario may {what} on an unprotected stack of ours only, not on {profile.env}",
             evidence=f"CCOPS_STACK={profile.stack_kind}, CCOPS_PROTECTED={int(profile.protected)}",
             next_step="--env dev",
         )

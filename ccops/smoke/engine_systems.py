@@ -47,7 +47,7 @@ class Targets:
 
     env: str
     urls: Mapping[str, str]
-    embedded: bool = True
+    ours: bool = True
     # Site id and password of the backend's administrator; empty where the profile names none.
     admin: tuple[str, str] = field(default=("", ""), repr=False)
     # What signs webhooks like the payment provider; empty where the profile names none.
@@ -61,7 +61,7 @@ class Targets:
         urls = {name: url for name, key in KEYS.items() if (url := profile.get(key))}
         admin = (profile.get("CCOPS_ADMIN_SITE_ID"), profile.get("CCOPS_ADMIN_PASSWORD"))
         secret = profile.get("CCOPS_WEBHOOK_SECRET")
-        return cls(profile.env, urls, profile.stack_kind == "embedded", admin, secret, profile)
+        return cls(profile.env, urls, profile.ours, admin, secret, profile)
 
     def names(self) -> dict[str, str]:
         """Return what every expression may use."""
@@ -80,7 +80,7 @@ class Targets:
             "STACK_DOWN",
             f"there is no address for {system}: the stack of {self.env!r} is not running",
             evidence=f"{KEYS[system]} is set neither in env/{self.env}.env nor by a living stack",
-            next_step=self._start() if self.embedded else f"set {KEYS[system]} in env/{self.env}.env",
+            next_step=self._start() if self.ours else f"set {KEYS[system]} in env/{self.env}.env",
         )
 
     def _start(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ccops.core.errors import CcopsError, ExitCode, Refused, UsageError
 from ccops.core.profile import Profile, find_project, load_profile
+from ccops.stack import stacks
 
 # Which process holds the code path that a fault breaks.
 FAULTS = {"ledger": "backend", "ws": "worker", "kafka": "worker"}
@@ -51,20 +52,18 @@ class Preparation:
 
     def _may_break(self, profile: Profile) -> None:
         guarded = "protected" if profile.protected else "not protected"
-        if self.fault and (profile.stack_kind != "embedded" or profile.protected):
+        if self.fault and (not profile.ours or profile.protected):
             raise Refused(
                 "FAULT_REFUSED",
-                f"faults are planted in the embedded stack only, not in {profile.env}",
+                f"faults are planted in a stack of ours only, not in {profile.env}",
                 evidence=f"CCOPS_STACK={profile.stack_kind}, {guarded}",
                 next_step=f"ccops smoke journey --env dev --break {self.fault}",
             )
 
     def _up(self, profile: Profile, on_event: Callable[..., None]) -> Profile:
-        if profile.stack_kind != "embedded":
+        if not profile.ours:
             return profile
-        from ccops.stack import engine
-
-        engine.up(profile, (), self.seed, on_event)
+        stacks.up(profile, (), self.seed, on_event)
         return self._again()
 
     def _again(self) -> Profile:
@@ -73,15 +72,13 @@ class Preparation:
 
     @contextmanager
     def _planted(self, profile: Profile, say: Say) -> Iterator[None]:
-        from ccops.stack import engine
-
         service = FAULTS[self.fault]
         say(f"planting fault {self.fault!r} in {service}")
         try:
-            engine.restart(profile, service, set={"FAULT": self.fault})
+            stacks.restart(profile, service, set={"FAULT": self.fault})
         except CcopsError:
             with suppress(CcopsError):  # what kept the fault from being planted is what has to be said
-                engine.restart(profile, service)
+                stacks.restart(profile, service)
             raise
         except KeyboardInterrupt:
             _heal(profile, service, say)
@@ -94,14 +91,13 @@ class Preparation:
 
 def _heal(profile: Profile, service: str, say: Say) -> None:
     """Restart `service` without the fault. Another Ctrl-C has to wait: nobody would know what stayed."""
-    from ccops.stack import engine
     from ccops.stack.control import uninterrupted
 
     with suppress(OSError):  # nobody may be listening any more; the fault goes all the same
         say(f"restarting {service} without the fault")
     try:
         with uninterrupted():
-            engine.restart(profile, service)
+            stacks.restart(profile, service)
     except CcopsError as error:
         raise CcopsError(
             "FAULT_STAYED",

@@ -29,7 +29,7 @@ from ccops.stack.request import Action, Request, submit
 from ccops.stack.services import kafka_choice, table
 from ccops.stack.services.graph import check_names, with_needs
 from ccops.stack.services.postgres import check_version
-from ccops.stack.settings import check_overrides, check_profile
+from ccops.stack.settings import check_profile, check_settable
 from ccops.stack.site import choices_of, site_of
 from ccops.stack.state import Phase, StackState, alive, living
 
@@ -184,15 +184,7 @@ def restart(
     require_embedded(profile, "restart")
     check_names((service,), members=True)
     overrides = dict(set or {})
-    if overrides and kind_of(service) not in SETTABLE:
-        raise Refused(
-            "NOT_SETTABLE",
-            f"{service} reads no settings from its environment",
-            evidence=f"--set works for: {', '.join(SETTABLE)}",
-            next_step=f"ccops restart {service}",
-        )
-    if overrides and service != "clickhouse":
-        check_overrides(profile, overrides)
+    check_settable(profile, service, overrides, SETTABLE)
     state_dir = StateDir(profile.state_dir)
     before = living(state_dir)
     names = members(service, before.services) if before else ()

@@ -1,4 +1,4 @@
-"""What Prometheus of the embedded stack watches: rules loaded and targets up, each of how many.
+"""What Prometheus of the stack watches: rules loaded and targets up, each of how many.
 
 Small on purpose: `up` and `status` say it, and neither may wait for a library.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from ccops.core.profile import Profile
@@ -53,7 +54,18 @@ class Watch:
 
 
 def watch(profile: Profile, state: StackState) -> Watch | None:
-    """Return what Prometheus watches, None where none runs or it does not answer."""
+    """Return what Prometheus of the embedded stack watches, None where none runs or it does not answer."""
+    expected = _targets(read_json(StateDir(profile.state_dir).conf("prometheus.yml")))
+    return seen_by(profile, state, expected, {address: address for address in expected})
+
+
+def seen_by(
+    profile: Profile, state: StackState, expected: Mapping[str, str], doors: Mapping[str, str]
+) -> Watch | None:
+    """Return what the Prometheus in `state` watches, of the targets `expected` (a name by address).
+
+    `doors` says where this machine reaches an address; what has none can't be asked directly.
+    """
     item = state.services.get("prometheus")
     if item is None or item.phase is not Phase.READY:
         return None
@@ -61,21 +73,25 @@ def watch(profile: Profile, state: StackState) -> Watch | None:
         rules, active = (_asked(item.address, path) for path in _PATHS.values())
     except (OSError, http.client.HTTPException, ValueError):
         return None
-    state_dir = StateDir(profile.state_dir)
-    expected = _targets(read_json(state_dir.conf("prometheus.yml")))
     health = _health(active, since=_ready_at(state))
     unseen = [address for address in expected if not health.get(address)]
-    up = {address for address, said in health.items() if said == "up"} | _asked_directly(unseen)
+    up = {address for address, said in health.items() if said == "up"} | _asked_directly(
+        {address: doors[address] for address in unseen if address in doors}
+    )
     loaded = [rule for group in _list(rules, "groups") for rule in _list(group, "rules")]
     return Watch(
         rules_loaded=len(loaded),
-        rules_expected=sum(len(_RULE.findall(path.read_bytes())) for path in state_dir.rules.glob("*.yml")),
+        rules_expected=sum(len(_RULE.findall(path.read_bytes())) for path in _rule_files(profile)),
         rules_failing=tuple(sorted(str(rule.get("name")) for rule in loaded if rule.get("health") == "err")),
         targets_up=len(up & expected.keys()),
         targets_expected=len(expected),
         targets_down=tuple(name for address, name in expected.items() if address not in up),
         asked="directly" if unseen else "prometheus",
     )
+
+
+def _rule_files(profile: Profile) -> Iterable[Path]:
+    return StateDir(profile.state_dir).rules.glob("*.yml")
 
 
 def _targets(config: Mapping[str, object]) -> dict[str, str]:
@@ -111,10 +127,10 @@ def _epoch(text: str) -> float:
         return 0.0
 
 
-def _asked_directly(addresses: Sequence[str]) -> set[str]:
-    with ThreadPoolExecutor(max_workers=max(1, len(addresses))) as pool:
-        answers = list(pool.map(_answers, addresses))
-    return {address for address, good in zip(addresses, answers, strict=True) if good}
+def _asked_directly(doors: Mapping[str, str]) -> set[str]:
+    with ThreadPoolExecutor(max_workers=max(1, len(doors))) as pool:
+        answers = list(pool.map(_answers, doors.values()))
+    return {address for address, good in zip(doors, answers, strict=True) if good}
 
 
 def _answers(address: str) -> bool:

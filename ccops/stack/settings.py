@@ -7,8 +7,9 @@ import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from ccops.core.errors import UsageError
+from ccops.core.errors import Refused, UsageError
 from ccops.core.profile import Profile
+from ccops.stack.members import kind_of
 from ccops.stack.services.graph import NEEDS
 
 # What ccops itself reads from env/NAME.env; a port is CCOPS_PORT_ with a service or `worker`'s own.
@@ -64,6 +65,23 @@ def check_profile(profile: Profile) -> None:
             evidence="\n".join(wrong),
             next_step=f"edit {profile.project.root / 'env' / f'{profile.env}.env'}",
         )
+
+
+def check_settable(
+    profile: Profile, service: str, overrides: Collection[str], settable: Collection[str]
+) -> None:
+    """Raise Refused for `--set` of a service that is none of `settable`, UsageError for an unknown key."""
+    if not overrides:
+        return
+    if kind_of(service) not in settable:
+        raise Refused(
+            "NOT_SETTABLE",
+            f"{service} reads no settings from its environment",
+            evidence=f"--set works for: {', '.join(settable)}",
+            next_step=f"ccops restart {service}",
+        )
+    if service != "clickhouse":
+        check_overrides(profile, overrides)
 
 
 def check_overrides(profile: Profile, keys: Iterable[str]) -> None:

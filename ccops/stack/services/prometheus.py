@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 
 from ccops.stack.paths import StateDir
 from ccops.stack.probes import HttpProbe
 from ccops.stack.service import HOST, Service, Site
 from ccops.stack.services import alertmanager
 
+# Whose /metrics each job reads; compose/prometheus.yml has the same jobs.
+JOBS: Mapping[str, tuple[str, ...]] = {
+    "cc-webapp-backend": ("backend", "worker"),
+    "clickhouse": ("clickhouse",),
+    "kafka-exporter": ("kafka-exporter",),
+    "alertmanager": ("alertmanager",),
+}
 INSTALL_LINE = "apt-get install -y --no-install-recommends prometheus"
 
 
@@ -47,12 +55,7 @@ def url(site: Site) -> str:
 def _config(site: Site) -> dict[str, object]:
     """Return the configuration; JSON is YAML, so no YAML library is needed."""
     told = alertmanager.program() is not None
-    jobs = {
-        "cc-webapp-backend": ("backend", "worker"),
-        "clickhouse": ("clickhouse",),
-        "kafka-exporter": ("kafka-exporter",),
-        **({"alertmanager": ("alertmanager",)} if told else {}),
-    }
+    jobs = {job: names for job, names in JOBS.items() if told or job != "alertmanager"}
     config: dict[str, object] = {
         "global": {
             "scrape_interval": "1s",

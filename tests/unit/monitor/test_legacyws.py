@@ -147,8 +147,7 @@ def test_settings_that_a_restart_would_lose_are_refused(monkeypatch: pytest.Monk
     ("values", "code"),
     [
         ({"CCOPS_PROTECTED": "1"}, "LEGACY_WS_PROTECTED"),
-        ({"CCOPS_STACK": "external"}, "STACK_NOT_EMBEDDED"),
-        ({"CCOPS_STACK": "compose"}, "STACK_NOT_EMBEDDED"),
+        ({"CCOPS_STACK": "external"}, "STACK_EXTERNAL"),
     ],
 )
 def test_only_an_unprotected_embedded_backend_is_restarted(

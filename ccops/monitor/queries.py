@@ -10,15 +10,15 @@ from ccops.core.reports.marks import Mark
 from ccops.monitor.dashboards import Dashboard, Target
 from ccops.monitor.grafana import substituted, variable_query
 from ccops.monitor.layout import mark
-from ccops.rules.catalogue import Catalogue, Metric
+from ccops.rules.catalogue import Catalogue
+from ccops.rules.fitting import misfit, unknown_labels, wrong_function
 from ccops.rules.flat import FlatRule
-from ccops.rules.promql import Expr, Matcher, PromqlError, Selector, parse, selectors
+from ccops.rules.promql import Expr, PromqlError, Selector, parse, selectors
 from ccops.rules.promql_labels import labels_of
 from ccops.rules.promql_tree import Aggregate, Call, walk
 
 ANY = ".*"
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_RATES = frozenset({"rate", "irate", "increase"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,37 +118,16 @@ def _selector(target: Target, selector: Selector, catalogue: Catalogue) -> Itera
         yield mark("TARGET_METRIC", target.where, said, next_step=f"did you mean {near}?" if near else "")
         return
     for matcher in selector.matchers:
-        if matcher.label != "__name__":
-            yield from _matcher(target, metric, matcher)
-
-
-def _matcher(target: Target, metric: Metric, matcher: Matcher) -> Iterator[Mark]:
-    names = metric.label_names()
-    if names is not None and matcher.label not in names:
-        said = f"{metric.name} has no label {matcher.label}"
-        yield mark("TARGET_LABEL", target.where, said, detail=f"it has: {', '.join(sorted(names))}")
-        return
-    closed = metric.labels.get(matcher.label)
-    if closed is None or matcher.value == ANY or matcher.op in {"!=", "!~"}:
-        return
-    fits = matcher.value in closed if matcher.op == "=" else _any_fits(matcher.value, closed)
-    if not fits and matcher.value:
-        said = f"{metric.name} never has {matcher.label}{matcher.op}{matcher.value!r}"
-        yield mark("TARGET_LABEL", target.where, said, detail=f"values: {', '.join(sorted(closed))}")
-
-
-def _any_fits(pattern: str, closed: Iterable[str]) -> bool:
-    try:
-        return any(re.fullmatch(pattern, value) for value in closed)
-    except re.error:
-        return True  # RE2 has words that Python has not; the server judges those
+        wrong = misfit(metric, matcher)
+        # A variable's value is any; and a panel may leave out what is not there today.
+        if wrong and not (wrong.value and (matcher.value == ANY or matcher.op in {"!=", "!~"})):
+            yield mark("TARGET_LABEL", target.where, wrong.said, detail=wrong.has)
 
 
 def _labels(query: Query, expr: Expr, catalogue: Catalogue) -> Iterator[Mark]:
     for node in walk(expr.root):
         if isinstance(node, Aggregate) and node.labels and not node.without:
-            have = labels_of(node.inner, catalogue.labels_of)
-            for label in sorted(set(node.labels) - (have if have is not None else set(node.labels))):
+            for label in unknown_labels(node, labels_of(node.inner, catalogue.labels_of)):
                 said = f"{node.op} by ({label}): no series there has that label"
                 yield mark("TARGET_LABEL", query.target.where, said)
     shown = labels_of(expr.root, catalogue.labels_of)
@@ -159,13 +138,8 @@ def _labels(query: Query, expr: Expr, catalogue: Catalogue) -> Iterator[Mark]:
 
 
 def _rates(query: Query, expr: Expr, catalogue: Catalogue) -> Iterator[Mark]:
-    for node in walk(expr.root):
-        if not isinstance(node, Call) or node.name not in _RATES:
-            continue
-        for argument in node.args:
-            metric = catalogue.get(argument.name or "") if isinstance(argument, Selector) else None
-            if metric is not None and metric.type == "gauge":
-                said = (
-                    f"{node.name}() of {metric.name}, which is a gauge: each fall of it looks like a restart"
-                )
+    for call in walk(expr.root):
+        for one in call.args if isinstance(call, Call) else ():
+            metric = catalogue.get(one.name or "") if isinstance(one, Selector) else None
+            if isinstance(call, Call) and (said := wrong_function(call.name, metric)):
                 yield mark("TARGET_RATE", query.target.where, said)

@@ -8,11 +8,11 @@ import re
 from ccops.core.yamltree import Scalar
 from ccops.rules.check.conditions import constant, shown, unconditional
 from ccops.rules.check.model import Rule
-from ccops.rules.check.re2 import fault_of
 from ccops.rules.check.source import Notes
 from ccops.rules.check.targets import FUNCTIONS, Target, oddities
 from ccops.rules.promql import Expr, PromqlError, functions, parse, result_type, selectors
 from ccops.rules.promql_tree import Binary, Node, Number, Text, walk
+from ccops.rules.re2 import fault_of
 
 _ENDLESS = re.compile(r"(?i)\bnan\b|[-+]?\binf\b|\b[0-9][0-9.]*e\+?[0-9]{3,}|\b[0-9]{300,}")
 

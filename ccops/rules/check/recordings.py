@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from ccops.rules.catalogue import Catalogue, Values
 from ccops.rules.check.bounds import Bounds, bounds_of
 from ccops.rules.check.model import Rule
-from ccops.rules.check.re2 import matches
 from ccops.rules.promql_labels import labels_of
 from ccops.rules.promql_tree import Matcher, Selector
+from ccops.rules.re2 import matches
 
 _DEEPEST = 3  # recordings of recordings of recordings; each pass knows one level more
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from ccops.core.yamltree import Scalar
 from ccops.rules.catalogue import Catalogue, Metric
 from ccops.rules.check.model import Rule
-from ccops.rules.check.re2 import matches
 from ccops.rules.check.reach import is_counting
 from ccops.rules.check.source import Notes
+from ccops.rules.fitting import FOR_COUNTERS, FOR_GAUGES, misfit, unknown_labels, wrong_function
 from ccops.rules.promql_labels import labels_of
 from ccops.rules.promql_tree import (
     COMPARISONS,
@@ -26,12 +25,9 @@ from ccops.rules.promql_tree import (
     children,
 )
 
-_FOR_COUNTERS = frozenset({"rate", "irate", "increase", "resets"})
-_FOR_GAUGES = frozenset({"delta", "idelta", "deriv", "predict_linear", "holt_winters"})
-_BLIND = _FOR_COUNTERS | {"changes", "absent", "absent_over_time", "present_over_time", "count_over_time"}
-_BLIND = _BLIND | {"timestamp"} | _FOR_GAUGES  # gauge functions on counters are told in their own words
+_BLIND = FOR_COUNTERS | {"changes", "absent", "absent_over_time", "present_over_time", "count_over_time"}
+_BLIND = _BLIND | {"timestamp"} | FOR_GAUGES  # gauge functions on counters are told in their own words
 _QUANTILES = frozenset({"histogram_quantile", "quantile_over_time"})
-_NAMES_SHOWN = 8
 
 
 class SeriesJudge:
@@ -99,26 +95,9 @@ class SeriesJudge:
         self._add("RULE_SERIES_UNKNOWN", said, name, hint)
 
     def _matcher(self, metric: Metric, matcher: Matcher) -> None:
-        label = matcher.label
-        if label == "__name__":
-            return
-        if label not in metric.labels:
-            if not metric.open:
-                known = ", ".join(sorted(metric.labels))
-                self._add(
-                    "RULE_LABEL_UNKNOWN", f"{metric.name} has no label {label}", label, f"it has {known}"
-                )
-            return
-        values = metric.labels[label]
-        if values is None or not matcher.value:
-            return
-        if not _possible(matcher.op, matcher.value, values):
-            shown = sorted(values)[:_NAMES_SHOWN]
-            more = " .." if len(values) > _NAMES_SHOWN else ""
-            said = f"{metric.name} never has {label}{matcher.op}{matcher.value!r}"
-            if matcher.op in {"!=", "!~"}:
-                said = f"{label}{matcher.op}{matcher.value!r} leaves nothing out: {metric.name} never has it"
-            self._add("RULE_VALUE_UNKNOWN", said, matcher.value, f"it has {', '.join(shown)}{more}")
+        if wrong := misfit(metric, matcher):
+            code = "RULE_VALUE_UNKNOWN" if wrong.value else "RULE_LABEL_UNKNOWN"
+            self._add(code, wrong.said, matcher.value if wrong.value else matcher.label, wrong.has)
 
     def _window(self, range_s: float, name: str) -> None:
         if range_s < self._shortest_s:
@@ -130,7 +109,7 @@ class SeriesJudge:
         for one in node.args:
             if isinstance(one, Selector) and one.name is not None:
                 self._function(node.name, one.name)
-            elif isinstance(one, Subquery) and node.name in _FOR_COUNTERS:
+            elif isinstance(one, Subquery) and node.name in FOR_COUNTERS:
                 self._resummed(node.name, one.inner)
         if node.name in _QUANTILES:
             self._quantile(node.name, node.args[0])
@@ -143,12 +122,8 @@ class SeriesJudge:
             self._add("RULE_FUNCTION_TYPE", said, function, f"take {inner.op} of {function}")
 
     def _function(self, function: str, name: str) -> None:
-        metric = self._catalogue.get(name)
-        kind = metric.type if metric is not None else ""
-        if function in _FOR_COUNTERS and kind in {"gauge", "recording"}:
-            self._add("RULE_FUNCTION_TYPE", f"{function} of {name}, which is a {kind}", function)
-        elif function in _FOR_GAUGES and kind == "counter":
-            self._add("RULE_FUNCTION_TYPE", f"{function} of {name}, which is a counter", function)
+        if said := wrong_function(function, self._catalogue.get(name)):
+            self._add("RULE_FUNCTION_TYPE", said, function)
 
     def _quantile(self, function: str, node: Node) -> None:
         if isinstance(node, Number) and not 0 <= node.value <= 1:
@@ -167,9 +142,7 @@ class SeriesJudge:
         if node.op == "quantile" and node.param is not None:
             self._quantile("quantile", node.param)
         inner = labels_of(node.inner, self._catalogue.labels_of)
-        for label in sorted(
-            set(node.labels or ()) - (inner if inner is not None else set(node.labels or ()))
-        ):
+        for label in unknown_labels(node, inner):
             word = "without" if node.without else "by"
             said = f"{node.op} {word} ({label}): no series below has that label"
             has = f"they have {', '.join(sorted(inner or ())) or 'none'}"
@@ -218,11 +191,3 @@ def _plain(node: Node) -> bool:
     if isinstance(node, Binary):
         return _plain(node.left) and _plain(node.right)
     return isinstance(node, Number) or (isinstance(node, Call) and node.name in {"time", "scalar", "pi"})
-
-
-@lru_cache(maxsize=1024)
-def _possible(op: str, wanted: str, values: frozenset[str]) -> bool:
-    """Return whether a matcher chooses, or leaves out, any of the values."""
-    if op in {"=", "!="}:
-        return wanted in values
-    return any(matches(wanted, one) is not False for one in values)

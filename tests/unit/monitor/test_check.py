@@ -196,6 +196,11 @@ FAULTS: dict[str, tuple[str, Plant, Plant]] = {
         _expr("rate(ws_active_connections[5m])"),
         _expr("delta(ws_active_connections[5m])"),
     ),
+    "a delta of a counter": (
+        "TARGET_RATE",
+        _expr('delta(purchase_attempt_total{flow="item"}[5m])'),
+        _expr('resets(purchase_attempt_total{flow="item"}[5m])'),
+    ),
     "a line elsewhere than the alert's": ("PANEL_LIMIT", _set(*STEP, to=21), _set(*STEP, to=20.0)),
     "a line that is no number": ("PANEL_LIMIT", _set(*STEP, to="many"), _set(*STEP, to="20")),
     "a line that belongs to nothing": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ccops.rules.check import check_text
-from ccops.rules.check.re2 import fault_of, matches
+from ccops.rules.re2 import fault_of, matches
 from tests.rules_probes import settings
 from tests.unit.rules.check.test_files import GOOD
 

@@ -110,11 +110,13 @@ def left(profile: Profile, *, ours: bool = False) -> Left | None:
     try:
         plain = json.loads(note.read_bytes())
         found = Left(profile.env, str(plain["actor"]), str(plain["at"]), str(plain["before"]), plain["back"])
-        supervisor, pids = tuple(plain["supervisor"]), dict(plain["pids"])
+        (supervisor, started), pids = plain["supervisor"], dict(plain["pids"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     state = stacks.state(profile)
-    if state is None or (state.pid, state.started) != supervisor or _pids(state) == pids:
+    if state is None or state.pid != supervisor or _pids(state) == pids:
+        return None
+    if state.pid and state.started != started:  # on Docker that is when the oldest container began
         return None
     return found if FLAG in overridden(state) else None
 

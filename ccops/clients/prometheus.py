@@ -25,7 +25,7 @@ def errors() -> tuple[type[Exception], ...]:
 
 @asynccontextmanager
 async def open_prometheus(url: str, *, timeout: float = 5.0) -> AsyncIterator[PrometheusConnect]:
-    """Yield the blocking client after its health check; call its methods by `asyncio.to_thread`.
+    """Yield the blocking client after a first query; call its methods by `asyncio.to_thread`.
 
     Raises Unreachable when Prometheus does not answer or goes away inside the block.
     """
@@ -33,8 +33,11 @@ async def open_prometheus(url: str, *, timeout: float = 5.0) -> AsyncIterator[Pr
 
     with translated("prometheus", url, errors()):
         client = PrometheusConnect(url=url, timeout=int(max(timeout, 1)))
-        if not await asyncio.to_thread(client.check_prometheus_connection):
-            raise unreachable("prometheus", url, ConnectionError("its query API does not answer 200"))
+        # The client's own check asks for the page for people, which a server may come without, or elsewhere.
+        try:
+            await asyncio.to_thread(client.custom_query, "vector(1)")
+        except (KeyError, TypeError) as err:  # JSON, but of something else
+            raise unreachable("prometheus", url, ConnectionError("no answer of its query API")) from err
         yield client
 
 

@@ -57,8 +57,21 @@ class Containers(Protocol):
         ...
 
 
+class Images(Protocol):
+    """What we use of the SDK's collection of images."""
+
+    def get(self, name: str) -> object:
+        """Return the image. Raises docker.errors.ImageNotFound."""
+        ...
+
+
 class Docker(Protocol):
     """What we use of the SDK's client."""
+
+    @property
+    def images(self) -> Images:
+        """Return the images."""
+        ...
 
     @property
     def containers(self) -> Containers:
@@ -67,6 +80,10 @@ class Docker(Protocol):
 
     def version(self) -> Mapping[str, object]:
         """Return what the engine says it is: Version, ApiVersion and more."""
+        ...
+
+    def info(self) -> Mapping[str, object]:
+        """Return how the engine is set up: DockerRootDir and more."""
         ...
 
 
@@ -97,6 +114,17 @@ def open_docker(timeout: float = 10.0) -> Iterator[Docker]:
     finally:
         if client is not None:
             client.close()
+
+
+def has_image(docker: Docker, name: str) -> bool:
+    """Return whether the engine has the image `name`."""
+    from docker.errors import ImageNotFound
+
+    try:
+        docker.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
 
 
 def translated(err: BaseException) -> CcopsError:

@@ -61,6 +61,11 @@ def state_folder(profile: Profile) -> Finding:
 def disk(profile: Profile) -> Finding:
     """Check the free space where the data goes."""
     place = next(parent for parent in (profile.state_dir, *profile.state_dir.parents) if parent.exists())
+    return disk_at(place)
+
+
+def disk_at(place: Path) -> Finding:
+    """Check the free space at `place`."""
     free = shutil.disk_usage(place).free // 2**20
     if free < _DISK_FAIL_MB:
         return fail(

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ccops.core.errors import Refused
@@ -148,7 +148,11 @@ def _optional(found: str | None, without: str, line: str) -> Finding:
 def ports_free(profile: Profile) -> Finding:
     """Check the ports the profile fixes, unless our own services hold them."""
     state = living(StateDir(profile.state_dir))
-    ours = {item.address for item in state.services.values()} if state else set()
+    return free_but_for(profile, {item.address for item in state.services.values()} if state else set())
+
+
+def free_but_for(profile: Profile, ours: Collection[str]) -> Finding:
+    """Check that nobody but us, at the addresses `ours`, has a port that the profile fixes."""
     fixed = {name: port for name in NAMES if (port := fixed_port(profile, name))}
     taken = {
         name: port for name, port in fixed.items() if f"127.0.0.1:{port}" not in ours and not is_free(port)

@@ -18,11 +18,10 @@ from ccops.cli.contractoptions import (
     LevelOption,
     NewArgument,
     OldArgument,
-    ReportOption,
     SunsetOption,
     TimeoutOption,
 )
-from ccops.cli.options import OutputOption, ProjectOption, finish
+from ccops.cli.options import OutputOption, ProjectOption, ReportOption, finish
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 

@@ -88,10 +88,6 @@ SunsetOption = Annotated[
 LevelOption = Annotated[
     list[str] | None, typer.Option("--level", metavar="CODE=LEVEL", help="Judge one code differently.")
 ]
-ReportOption = Annotated[
-    list[str] | None,
-    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
-]
 ExternalOption = Annotated[
     bool, typer.Option("--allow-external", help="Follow references to other addresses.")
 ]

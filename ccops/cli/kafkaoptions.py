@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ccops.cli.options import teller
 from ccops.core.output import Output
 from ccops.core.profile import Profile
 
@@ -86,13 +86,4 @@ def working(profile: Profile, output: Output, around: Around) -> Iterator[Contex
     waiting = parse_duration(around.wait).total_seconds() if around.wait else 0.0
     options = Options(not around.no_silence, lease_of(around.silence), waiting, around.reason)
     with opened(profile, around.timeout) as broker:
-        yield Context(profile, broker, options, tell=_teller(output))
-
-
-def _teller(output: Output) -> Callable[[str], None]:
-    def tell(line: str) -> None:
-        if output is Output.TEXT:
-            sys.stderr.write(f"  {line}\n")
-            sys.stderr.flush()
-
-    return tell
+        yield Context(profile, broker, options, tell=teller(output))

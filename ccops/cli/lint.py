@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import OutputOption, ProjectOption, finish
+from ccops.cli.options import OutputOption, ProjectOption, ReportOption, finish
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 
@@ -20,11 +20,6 @@ app = new_app(
     Exit codes: 0 clean, 1 findings or nothing looked at, 2 usage.
     """
 )
-
-ReportOption = Annotated[
-    list[str] | None,
-    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
-]
 
 
 @app.callback()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, ReportOption, finish, profile_of
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 
@@ -21,11 +21,6 @@ app = new_app(
     backend does not run as before.
     """
 )
-
-ReportOption = Annotated[
-    list[str] | None,
-    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
-]
 
 
 @app.callback()

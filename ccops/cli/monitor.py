@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, ReportOption, finish, profile_of
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 
@@ -22,11 +22,6 @@ app = new_app(
     Exit codes: 0 all well, 1 findings, 2 usage, 4 Prometheus did not answer.
     """
 )
-
-ReportOption = Annotated[
-    list[str] | None,
-    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
-]
 
 
 @app.callback()

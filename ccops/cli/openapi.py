@@ -22,12 +22,11 @@ from ccops.cli.contractoptions import (
     NewArgument,
     OldArgument,
     PythonOption,
-    ReportOption,
     SetOption,
     SunsetOption,
     TimeoutOption,
 )
-from ccops.cli.options import OutputOption, ProjectOption, finish
+from ccops.cli.options import OutputOption, ProjectOption, ReportOption, finish
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,15 @@ ModeOption = Annotated[
         rich_help_panel="Target",
     ),
 ]
+# For what writes findings (core.reports.marks); scenarios have kinds of their own.
+ReportOption = Annotated[
+    list[str] | None,
+    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
+]
+ThresholdOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Another threshold, for this call.", show_default=False),
+]
 
 
 def app(help_text: str) -> typer.Typer:
@@ -56,6 +66,17 @@ def app(help_text: str) -> typer.Typer:
 def profile_of(env: str, project: Path | None) -> Profile:
     """Return the profile that the common options name."""
     return load_profile(env, find_project(project))
+
+
+def teller(output: Output) -> Callable[[str], None]:
+    """Return what tells a person meanwhile what is done; other formats are told at the end alone."""
+
+    def tell(line: str) -> None:
+        if output is Output.TEXT:
+            sys.stderr.write(f"  {line}\n")
+            sys.stderr.flush()
+
+    return tell
 
 
 def deaf() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, ThresholdOption, finish
 from ccops.cli.options import app as new_app
 from ccops.cli.run import keep_lines
 from ccops.core.output import Output
@@ -60,10 +60,6 @@ app = new_app(
     """
 )
 app.info.cls = Lazy
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Another threshold, for this call.", show_default=False),
-]
 ScaleOption = Annotated[
     str, typer.Option("--time-scale", help="Shorten windows and `for` for tests, e.g. 0.05.")
 ]
@@ -84,7 +80,7 @@ def render(
         Path | None, typer.Option("--out", metavar="DIR", help="Where the files go.", show_default=False)
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; 1 if DIR differs.")] = False,
-    setting: SetOption = None,
+    setting: ThresholdOption = None,
     time_scale: ScaleOption = "1",
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,

@@ -7,13 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, ThresholdOption, finish
 from ccops.core.output import Output
-
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Another threshold, for this call.", show_default=False),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +25,7 @@ def apply(
             "--rules-dir", metavar="DIR", help="What Prometheus loads.", show_default="CCOPS_RULES_DIR"
         ),
     ] = None,
-    setting: SetOption = None,
+    setting: ThresholdOption = None,
     time_scale: Annotated[
         str, typer.Option("--time-scale", help="Shorten windows and `for` for tests, e.g. 0.05.")
     ] = "1",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccops.cli.options import profile_of
+from ccops.cli.options import profile_of, teller
 from ccops.cli.rulesview import parse_sets
 from ccops.core.output import Output, Report
 from ccops.rules import apply as applying
@@ -50,7 +49,7 @@ def apply_report(call: ApplyCall, output: Output) -> Report:
         rules_dir=call.rules_dir,
         reason=call.reason,
         timeout_s=call.timeout_s,
-        tell=_teller(output),
+        tell=teller(output),
     )
     if not call.apply:
         plan = applying.plan(job)
@@ -60,15 +59,6 @@ def apply_report(call: ApplyCall, output: Output) -> Report:
     done = applying.apply(job)
     said = f"loaded, compared and evaluated: {done.plan.count} rules in {done.plan.groups} groups"
     return _report(job, done, said if done.changed else "")
-
-
-def _teller(output: Output) -> Callable[[str], None]:
-    def tell(line: str) -> None:
-        if output is Output.TEXT:
-            sys.stderr.write(f"  {line}\n")
-            sys.stderr.flush()
-
-    return tell
 
 
 def _report(job: Job, done: Done, said: str) -> Report:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, ReportOption, ThresholdOption, finish
 from ccops.core.output import Output
 from ccops.rules.check.modes import PromtoolMode
 from ccops.rules.check.targets import Target
@@ -40,16 +40,8 @@ def check(
             "--runbooks", metavar="FILE", help="Where anchors are.", show_default="docs/runbooks.md"
         ),
     ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Another threshold, for this call.", show_default=False
-        ),
-    ] = None,
-    report: Annotated[
-        list[str] | None,
-        typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
-    ] = None,
+    setting: ThresholdOption = None,
+    report: ReportOption = None,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import OutputOption, ProjectOption, finish
+from ccops.cli.options import OutputOption, ProjectOption, ThresholdOption, finish
 from ccops.core.output import Output
 
 
@@ -18,10 +18,7 @@ def register(app: typer.Typer) -> None:
 def rules_test(
     env: Annotated[str, typer.Option("--env", help="NAME, or all: every env/*.env.")] = "all",
     case: Annotated[str, typer.Option("--case", help="Only alerts with this in their name.")] = "",
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Another threshold.", show_default=False),
-    ] = None,
+    setting: ThresholdOption = None,
     report: Annotated[
         list[str] | None,
         typer.Option("--report", metavar="KIND=PATH", help="junit=report.xml", show_default=False),

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish, profile_of
+from ccops.cli.options import (
+    EnvOption,
+    OutputOption,
+    ProjectOption,
+    ReportOption,
+    ThresholdOption,
+    finish,
+    profile_of,
+)
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 
@@ -31,16 +39,8 @@ def report(
     env: EnvOption = "dev",
     since: Annotated[str, typer.Option("--since", help="A length (1h, 7d) or a moment with a zone.")] = "1h",
     strict: Annotated[bool, typer.Option("--strict", help="INCONCLUSIVE exits 1.")] = False,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Another threshold, for this call.", show_default=False
-        ),
-    ] = None,
-    reports: Annotated[
-        list[str] | None,
-        typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
-    ] = None,
+    setting: ThresholdOption = None,
+    reports: ReportOption = None,
     project: ProjectOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:

@@ -1,98 +1,72 @@
-"""The stack on a real Docker engine, from nothing: up, journey, a killed container, restart, down.
+"""The stack on a real Docker engine, from nothing: up, journey, a killed container, two backends, down.
 
 Minutes, root, and Debian's mirrors: nightly only. Where no engine can start it is a skip that says why.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ccops.core.profile import parse_env_file
-from tests.conftest import ROOT, Ran, run_ccops
-from tests.e2e.compose import images
-from tests.e2e.compose.engine import Engine, NoEngine, running
+from tests.conftest import ROOT, run_ccops
+from tests.e2e.compose.kit import OnDocker, meets
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(2400)]
 
 
-class OnDocker:
-    """The command line, pointed at the engine and at its images."""
-
-    def __init__(self, engine: Engine, names: dict[str, str], home: Path) -> None:
-        self.engine, self.home = engine, home
-        self._env = {**engine.env, **names, "CCOPS_HOME": str(home)}
-
-    def ccops(self, *words: str) -> Ran:
-        return run_ccops(*words, env=self._env, timeout=400)
-
-    def rows(self) -> dict[str, dict[str, object]]:
-        plain = json.loads(self.ccops("status", "-o", "json").out)
-        return {row["name"]: row for row in plain["data"]["services"]}
-
-    def containers(self) -> list[str]:
-        return self.engine.docker("ps", "-aq").split()
-
-
-@pytest.fixture(scope="module")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnDocker]:
-    """A new engine with images that were built here."""
-    try:
-        with running() as engine:
-            began = time.monotonic()
-            names = images.build(engine)
-            print(f"images built in {time.monotonic() - began:.0f} s")
-            yield OnDocker(engine, names, tmp_path_factory.mktemp("home"))
-    except NoEngine as err:
-        pytest.skip(f"no Docker engine on this machine: {err}")
-
-
-def _journey(docker: OnDocker) -> None:
-    ran = docker.ccops("smoke", "journey")
-    assert ran.code == 0, ran.out[-3000:] + ran.err
-    print(ran.out.strip().splitlines()[-1])
-
-
 def test_the_stack_on_docker_walks_loses_a_container_and_walks_again(docker: OnDocker) -> None:
-    up = docker.ccops("up", "--mode", "compose", "--wait-timeout", "300")
-    assert up.code == 0, up.out + up.err
-    print(up.out)
-    _journey(docker)
+    print(docker.done("up", "--mode", "compose", "--wait-timeout", "300"))
+    docker.journey()
 
-    secrets = parse_env_file(docker.home / "dev" / "secrets.env", "secrets.env")
     shown = docker.engine.docker("inspect", *docker.containers())
-    assert not [key for key, value in secrets.items() if value.text.removeprefix("k1:") in shown]
+    assert not [text for text in docker.secrets() if text in shown]
 
-    killed = docker.engine.docker("ps", "-q", "--filter", "label=com.docker.compose.service=worker")
-    docker.engine.docker("kill", killed)
+    docker.engine.docker("kill", docker.of_service("worker"))
     assert docker.ccops("status").code == 1
     assert (docker.rows()["worker"]["state"], docker.rows()["worker"]["detail"]) == (
         "failed",
         "killed by SIGKILL",
     )
-    restarted = docker.ccops("restart", "worker")
-    assert restarted.code == 0, restarted.out + restarted.err
-    _journey(docker)
+    docker.done("restart", "worker")
+    docker.journey()
 
-    again = docker.ccops("up")
-    assert "already up" in again.out, again.out + again.err
+    assert "already up" in docker.done("up")
     other = docker.ccops("up", "--mode", "embedded")
     assert (other.code, "STACK_IN_OTHER_MODE" in other.err) == (3, True)
-    down = docker.ccops("down", "--wipe", "--confirm", "dev")
-    assert down.code == 0, down.out + down.err
+
+
+def test_two_backends_tell_each_others_screens_and_one_that_is_killed_comes_back(docker: OnDocker) -> None:
+    print(docker.done("up", "--mode", "compose", "--scale", "backend=2", "--wait-timeout", "300"))
+    first, second = docker.stack_env()["CCOPS_BACKEND_URLS"].split(",")
+    assert docker.stack_env()["CCOPS_BACKEND_URL"] == first
+    published = {f"http://{docker.rows()[name]['address']}" for name in ("backend-1", "backend-2")}
+    assert published == {first, second}
+
+    docker.journey()
+    assert meets(first, second)
+    assert meets(second, first)
+
+    docker.engine.docker("kill", docker.of_service("backend", 2))
+    assert docker.rows()["backend-2"]["detail"] == "killed by SIGKILL"
+    assert docker.rows()["backend-1"]["state"] == "ready"
+    docker.done("restart", "backend")
+    assert {f"http://{docker.rows()[name]['address']}" for name in ("backend-1", "backend-2")} == published
+    docker.journey()
+
+
+def test_down_leaves_nothing(docker: OnDocker) -> None:
+    docker.done("up", "--mode", "compose", "--wait-timeout", "300")
+    docker.done("down", "--wipe", "--confirm", "dev")
+
     assert docker.containers() == []
     assert docker.engine.docker("volume", "ls", "-q") == ""
     assert docker.ccops("status", "--mode", "compose").code == 4
 
 
 def test_an_image_that_is_nowhere_is_named(docker: OnDocker) -> None:
-    env = {**docker._env, "CCOPS_IMAGE_REDIS": "ccops-standin/nowhere:1", "CCOPS_HOME": f"{docker.home}-2"}
+    env = {**docker.env, "CCOPS_IMAGE_REDIS": "ccops-standin/nowhere:1", "CCOPS_HOME": f"{docker.home}-2"}
     ran = run_ccops("up", "redis", "--mode", "compose", env=env, timeout=400)
     run_ccops("down", "--mode", "compose", env=env, timeout=400)
 

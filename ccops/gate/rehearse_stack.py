@@ -21,6 +21,7 @@ from ccops.core.profile import Profile, Project, load_profile
 from ccops.gate.restore import restore
 from ccops.migrations.revision import Revision
 from ccops.migrations.scratch import run
+from ccops.migrations.scratch.ending import terminated
 from ccops.stack import engine
 
 _USERS = ("backend", "worker")
@@ -141,7 +142,7 @@ def stack_stage(
     seed: str,
 ) -> Iterator[StackStage]:
     """Make the stage from the scenarios and the backend's settings of `project`; end it on every way out."""
-    with tempfile.TemporaryDirectory(prefix="ccops-rehearse-") as folder, _terminated():
+    with tempfile.TemporaryDirectory(prefix="ccops-rehearse-") as folder, terminated():
         root = Path(folder)
         shutil.copytree(project.scenarios, root / "scenarios")
         (root / "env").mkdir()
@@ -158,20 +159,6 @@ def settings_of(path: Path) -> str:
     """Return an env file without what is meant for the tool: its targets are somebody's systems."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return "".join(f"{line}\n" for line in lines if not line.removeprefix("export ").startswith("CCOPS_"))
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """Let SIGTERM end us as Ctrl-C does: whoever starts us with a time limit must leave no stack behind."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _journey_failed(code: int, out: bytes, said: bytes) -> CcopsError:

@@ -84,12 +84,12 @@ def stand_marks(stand: Stand, graph: Graph) -> list[Mark]:
 
 def pending_of(stand: Stand, graph: Graph) -> list[str]:
     """Return the revisions that the database has not run, oldest first."""
-    return graph.ordered(set(graph.nodes) - graph.ancestors(*stand.rows))
+    return graph.ordered(set(graph.nodes) - graph.below(*stand.rows))
 
 
 def applied_of(stand: Stand, graph: Graph) -> frozenset[str]:
     """Return the revisions that the database has run."""
-    return frozenset(graph.ancestors(*stand.rows))
+    return frozenset(graph.below(*stand.rows))
 
 
 def _mark(code: str, message: str, detail: str, step: str, severity: Severity = Severity.ERROR) -> Mark:

@@ -77,9 +77,7 @@ def _fixed(chain: Sequence[Revision], known: Known) -> str:
 
 def _needed(graph: Graph, chain: Sequence[Revision], others: Sequence[str]) -> str:
     """Say whether another side depends on this one: moved behind it, the graph would go round."""
-    theirs = {name for ident in graph.ancestors(*others) for name in graph.depends(graph.nodes[ident])}
-    mine = graph.ancestors(*(node.id for node in chain)) - graph.ancestors(*others)
-    return "the other side depends on it" if theirs & mine else ""
+    return "the other side depends on it" if graph.below(*others) & {node.id for node in chain} else ""
 
 
 def remedy(fork: Fork, config: Path) -> str:

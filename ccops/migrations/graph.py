@@ -74,6 +74,32 @@ class Graph:
                 open_ += [parent for parent in self.nodes[ident].down if parent in self.nodes]
         return seen
 
+    def below(self, *idents: str) -> set[str]:
+        """Return `idents` and all they follow or depend on: what a database at them has run."""
+        seen: set[str] = set()
+        open_ = [ident for ident in idents if ident in self.nodes]
+        while open_:
+            ident = open_.pop()
+            if ident not in seen:
+                seen.add(ident)
+                open_ += [name for name in self._before[ident] if name in self.nodes]
+        return seen
+
+    @cached_property
+    def _before(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what must run before each revision: what it follows and what it depends on."""
+        return {
+            node.id: tuple(dict.fromkeys((*node.down, *self.depends(node)))) for node in self.nodes.values()
+        }
+
+    @cached_property
+    def _behind(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for ident, before in self._before.items():
+            for name in before:
+                found[name].append(ident)
+        return found
+
     def common_ancestor(self, heads: Sequence[str]) -> str:
         """Return the latest revision below all `heads`; "" when they share none."""
         shared = set.intersection(*(self.ancestors(head) for head in heads)) if heads else set()
@@ -87,13 +113,13 @@ class Graph:
         return [self.nodes[ident] for ident in self.ordered(self.ancestors(head) - others)]
 
     def ordered(self, idents: set[str]) -> list[str]:
-        """Return `idents` so that each comes after its parents; members of a cycle in their files' order."""
-        waiting = {ident: sum(p in idents and p != ident for p in self.nodes[ident].down) for ident in idents}
+        """Return `idents`, each after its parents and what it depends on; a cycle in its files' order."""
+        waiting = {ident: sum(p in idents and p != ident for p in self._before[ident]) for ident in idents}
         ready = [ident for ident in self.nodes if waiting.get(ident) == 0]
         found: list[str] = []
         for ident in ready:
             found.append(ident)
-            for child in self.children.get(ident, ()):
+            for child in self._behind.get(ident, ()):
                 if child in waiting and child != ident:
                     waiting[child] -= 1
                     if waiting[child] == 0:
@@ -108,8 +134,8 @@ class Graph:
         They are the strongly connected components of more than one member (Tarjan 1972, without recursion).
         """
         edges = {
-            node.id: tuple(p for p in (*node.down, *self.depends(node)) if p in self.nodes and p != node.id)
-            for node in self.nodes.values()
+            ident: tuple(p for p in before if p in self.nodes and p != ident)
+            for ident, before in self._before.items()
         }
         return tuple(part for part in _components(edges) if len(part) > 1)
 

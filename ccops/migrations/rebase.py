@@ -39,7 +39,7 @@ def plan_rebase(graph: Graph, ident: str, onto: str, released: Collection[str] =
         raise _refused(f"several files have the id {ident}", "ccops alembic check")
     if len(node.down) > 1:
         raise _refused(f"{ident} is a merge of {', '.join(node.down)}", "merge the heads instead")
-    if ident in _below(graph, onto):
+    if ident in graph.below(onto):
         raise _refused(f"{onto} comes after {ident}: the graph would go round", "name another head")
     before = bytes_of(node.path)
     after, count = _ASSIGNED.subn(lambda found: found[1] + b'"%b"' % onto.encode(), before)
@@ -49,18 +49,6 @@ def plan_rebase(graph: Graph, ident: str, onto: str, released: Collection[str] =
     if count != 1 or not isinstance(read, Revision) or (read.id, read.down) != (ident, (onto,)):
         raise _refused(f"down_revision of {node.path.name} is not one plain text", f"edit {_place(node)}")
     return Rebase(node.path, before, after)
-
-
-def _below(graph: Graph, ident: str) -> set[str]:
-    """Return `ident` and all it follows or depends on."""
-    seen: set[str] = set()
-    open_ = [ident]
-    while open_:
-        node = graph.nodes.get(open_.pop())
-        if node is not None and node.id not in seen:
-            seen.add(node.id)
-            open_ += [*node.down, *graph.depends(node)]
-    return seen
 
 
 def apply_rebase(rebase: Rebase) -> None:

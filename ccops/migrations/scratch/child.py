@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import os
+import re
 import sys
 import time
 import traceback
@@ -104,9 +106,12 @@ class Project:
         """Upgrade to `target`."""
         self.run(lambda revision, context: self.script._upgrade_revs(target, revision), connection)
 
-    def down(self, target: str, connection: Connection) -> None:
-        """Downgrade to `target`."""
-        self.run(lambda revision, context: self.script._downgrade_revs(target, revision), connection)
+    def down(self, ident: str, connection: Connection) -> None:
+        """Take one revision back and nothing else: its siblings of a fork stay."""
+        from alembic.runtime.migration import MigrationStep
+
+        step = MigrationStep.downgrade_from_script(self.script.revision_map, self.script.get_revision(ident))
+        self.run(lambda revision, context: [step], connection)
 
     def sql(self, revision: str, parents: list[str], path: str) -> Rendered:
         """Return the SQL of one revision's upgrade; nothing is connected to."""
@@ -189,6 +194,9 @@ class Watch:
         return tables, scans
 
     def _before(self, connection: Connection, *_: object) -> None:
+        if broken(connection):
+            self.before = ({}, {})  # about to go back to a savepoint: nothing can be asked
+            return
         self.before = self._look(connection)
         if self.known is None:
             self.known = set(self.before[0])
@@ -216,6 +224,15 @@ class Watch:
             if oid not in tables
         }
         self.found.append({"line": line, "sql": statement, "tables": touched | gone, "at": time.time()})
+
+
+def broken(connection: Connection) -> bool:
+    """Return whether a statement failed in the transaction that is under way."""
+    from psycopg.pq import TransactionStatus
+
+    driver: object = connection.connection.dbapi_connection
+    status: object = getattr(getattr(driver, "info", None), "transaction_status", None)
+    return status == TransactionStatus.INERROR
 
 
 def snapshot(connection: Connection) -> list[list[str]]:
@@ -257,11 +274,10 @@ def stairs(project: Project, request: Request, say: Say) -> None:
 
 def back_and_forth(project: Project, step: Step) -> dict[str, object]:
     """Downgrade one revision and upgrade again; return the snapshots, or what failed."""
-    parent = step["down"][0] if step["down"] else "base"
     found: dict[str, object] = {}
     with project.engine.connect() as connection:
         try:
-            project.down(parent, connection)
+            project.down(step["id"], connection)
         except BaseException as error:
             return {"failed": "downgrade", **told(error, step["path"])}
     with project.engine.connect() as connection:
@@ -309,19 +325,26 @@ def drift(project: Project, request: Request, say: Say) -> None:
 
 def named(operation: tuple[object, ...]) -> str:
     """Return the objects of a drift operation as words that stay the same from run to run."""
-    words = []
-    for part in operation[1:]:
-        table: object = getattr(part, "table", None)
-        name: object = getattr(part, "name", None)
-        if isinstance(part, dict) or part is None:
-            continue
-        if table is not None and name is not None:
-            words.append(f"{getattr(table, 'name', '')}.{name}")
-        elif name is not None:
-            words.append(str(name))
-        else:
-            words.append(str(part))
-    return " ".join(words)
+    return " ".join(called(part) for part in operation[1:] if part is not None and not isinstance(part, dict))
+
+
+def called(part: object) -> str:
+    """Return what tells an object from others: schema, table, name, columns, the text of a default."""
+    table, name = getattr(part, "table", None), getattr(part, "name", None)
+    if table is None:
+        default = getattr(getattr(part, "arg", None), "text", getattr(part, "arg", None))
+        text = str(getattr(part, "fullname", None) or name or (part if default is None else default))
+        return re.sub(r" at 0x[0-9a-f]+", "", text)
+    listed = getattr(part, "expressions", None) or getattr(part, "columns", None)
+    columns = f"({','.join(map(column, listed))})" if listed is not None and not hasattr(part, "type") else ""
+    targets = [str(one.target_fullname) for one in getattr(part, "elements", ())]
+    own = f".{name}" if name else ""
+    return f"{getattr(table, 'fullname', '')}{own}{columns}" + (f"->{','.join(targets)}" if targets else "")
+
+
+def column(part: object) -> str:
+    """Return a column's name, or an expression of an index."""
+    return str(getattr(part, "name", None) or part)
 
 
 def move(project: Project, request: Request, say: Say) -> None:
@@ -370,7 +393,10 @@ def told(error: BaseException, path: str) -> dict[str, object]:
 
 def main() -> None:
     """Answer one request."""
-    real, sys.stdout = sys.stdout, sys.stderr
+    # What a migration or a program it starts prints goes to stderr: stdout is for answers alone.
+    real = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
 
     def say(answer: dict[str, object]) -> None:
         real.write(json.dumps(answer) + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccops.core.errors import UsageError
 from ccops.core.reports.marks import Mark, Severity
 from ccops.migrations.config import AlembicConfig
 
@@ -37,13 +38,18 @@ def baseline_path(config: AlembicConfig) -> Path:
 
 
 def read_drift(answer: object, baseline: Path) -> Drift:
-    """Return the drift that the child found, beside what is known."""
+    """Return the drift that the child found, beside what is known. Raises UsageError for no text."""
     listed = answer if isinstance(answer, list) else []
     now = tuple(sorted({" ".join(map(str, one)) for one in listed}))
     try:
         lines = baseline.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         lines = []
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "ALEMBIC_SCRATCH", f"{baseline.name} can't be read", evidence=f"{baseline}: {error}",
+            next_step=f"git checkout -- {baseline}",
+        ) from None  # fmt: skip
     return Drift(now, frozenset(line for line in lines if line and not line.startswith("#")))
 
 

@@ -105,7 +105,10 @@ def _run(runner: Runner, job: dict[str, object]) -> Iterator[dict[str, object]]:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-    answers = [answer for line in out.splitlines() if isinstance(answer := json.loads(line), dict)]
+    try:
+        answers = [answer for line in out.splitlines() if isinstance(answer := json.loads(line), dict)]
+    except ValueError:
+        answers = []  # its own word is the evidence
     if not answers or not ({"done", "broken"} & set(answers[-1])):
         last = said.decode("utf-8", "replace").strip().splitlines()
         raise _broken(mask_urls(last[-1] if last else "the process ended without a word"))

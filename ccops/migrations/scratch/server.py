@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccops.core.profile import Profile, Project, load_profile
+from ccops.migrations.scratch.ending import terminated
 from ccops.stack import engine
 
 _ENV = "CCOPS_STACK=embedded\nCCOPS_PROTECTED=0\nAPP_ENV=dev\nUNLIMITED_INVITE_CODE=5858\n"
@@ -42,7 +43,7 @@ class Server:
 @contextmanager
 def scratch_server() -> Iterator[Server]:
     """Start the embedded PostgreSQL alone. Raises Refused or Unreachable when it can't be had."""
-    with tempfile.TemporaryDirectory(prefix="ccops-scratch-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ccops-scratch-") as folder, terminated():
         root = Path(folder)
         for name in ("env", "scenarios"):
             (root / name).mkdir()

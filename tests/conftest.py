@@ -17,6 +17,8 @@ from ccops.core.profile import Profile, Project, load_profile
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Fixtures of servers that several folders share; what a folder starts for itself alone is found by its path.
+_SERVERS = ("stack", "stores", "kafka_broker")
 
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("ccops", deadline=None)
@@ -105,6 +107,22 @@ def spoilt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that a module may leave with a doubled ledger or lost records."""
     with running_stack(tmp_path_factory.mktemp("spoilt")) as made:
         yield made
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `-n`, tests that share servers run in one process, one after the other: `--dist loadgroup`."""
+    if hasattr(config, "workerinput"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    shared = [name for name in _SERVERS if name in getattr(item, "fixturenames", ())]
+    if shared:
+        return shared[0]
+    parts = item.path.relative_to(ROOT / "tests").parts
+    return "/".join(parts[:2] if parts[0] == "integration" else parts)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,11 +32,34 @@ def pipeline(backend) -> Iterator[None]:
         engine.down(backend.load(), PIPELINE)
 
 
+@pytest.fixture
+def no_pipeline(backend) -> Iterator[None]:
+    """The backend alone, whatever the other tests of this file have started."""
+    ran = engine.pid_of(backend.load(), "worker")
+    if ran:
+        engine.down(backend.load(), PIPELINE)
+    yield
+    if ran:
+        engine.up(backend.load(), ("worker",))
+
+
 @pytest.fixture(scope="module")
-def other(backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A second backend process, which has room for two streams. The last test stops it."""
-    with running(backend.load(), tmp_path_factory.mktemp("other"), patch=FEW) as one:
-        yield one
+def others(backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Process]]:
+    folder, made = tmp_path_factory.mktemp("other"), list[Process]()
+    with contextlib.ExitStack() as processes:
+
+        def living() -> Process:
+            if not made or made[-1].process.poll() is not None:
+                made.append(processes.enter_context(running(backend.load(), folder, patch=FEW)))
+            return made[-1]
+
+        yield living
+
+
+@pytest.fixture
+def other(others: Callable[[], Process]) -> Process:
+    """A second backend process, which has room for two streams; a new one when a test has stopped it."""
+    return others()
 
 
 @contextlib.contextmanager
@@ -54,7 +77,8 @@ def ask(http: httpx.Client, what: str) -> httpx.Response:
     return http.get(f"/api/{what}/health", timeout=SOON_S)
 
 
-def test_without_broker_and_clickhouse_both_say_so_at_once(http: httpx.Client) -> None:
+def test_without_broker_and_clickhouse_both_say_so_at_once(no_pipeline, http: httpx.Client, until) -> None:
+    until(lambda: ask(http, "kafka").json()["ingester"] == "silent")  # what was heard of it is forgotten
     for what, part in (("kafka", "broker"), ("olap", "clickhouse")):
         answer = ask(http, what)
         body = answer.json()
@@ -70,8 +94,10 @@ def ready(http: httpx.Client) -> tuple[int, str, list[str]]:
     return answer.status_code, body["status"], body["degraded"]
 
 
-def test_without_the_pipeline_the_backend_is_ready_and_says_what_is_missing(http: httpx.Client) -> None:
-    assert ready(http) == (200, "degraded", ["kafka", "clickhouse", "ingester"])
+def test_without_the_pipeline_the_backend_is_ready_and_says_what_is_missing(
+    no_pipeline, http: httpx.Client, until
+) -> None:
+    until(lambda: ready(http) == (200, "degraded", ["kafka", "clickhouse", "ingester"]))
 
 
 def test_with_everything_there_each_group_and_table_is_named(pipeline, http, account, until) -> None:

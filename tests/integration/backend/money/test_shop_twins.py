@@ -16,6 +16,8 @@ import pytest
 _WAITING = (
     """SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%cc_buy(%%'"""
 )
+# A user's writes have a quarter of the sixteen connections; the others of them wait before.
+_PLACES = 4
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def held(player) -> Iterator[Callable[..., list[Future[httpx.Response]]]]:
                 conn.execute("SELECT 1 FROM wallets WHERE user_id = %s FOR UPDATE", (player.id,))
                 answers = [pool.submit(ask) for ask in asks]
                 end = time.monotonic() + 10
-                while player.server.sql(_WAITING)[0]["count"] != len(asks):
+                while player.server.sql(_WAITING)[0]["count"] != min(len(asks), _PLACES):
                     assert time.monotonic() < end, "they never came to the wallet"
                     time.sleep(0.01)
             return answers
@@ -76,7 +78,7 @@ def test_twins_whose_backend_is_killed_while_they_wait_are_one_purchase_afterwar
         for one in asking:
             one.start()
         end = time.monotonic() + 10
-        while player.server.sql(_WAITING)[0]["count"] != 6:
+        while player.server.sql(_WAITING)[0]["count"] != _PLACES:
             assert time.monotonic() < end, "they never came to the wallet"
             time.sleep(0.01)
         player.server.kill()

@@ -10,15 +10,23 @@ from ccops.core.errors import UsageError
 from ccops.core.reports.marks import Mark, Severity
 from ccops.migrations.graph import Graph
 
+_ELSEWHERE = """
+SELECT n.nspname||'.'||c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower(%s) ORDER BY 1
+"""
 _TABLE = re.compile(r"(?:(\w+)\.)?(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """The rows of alembic_version; `table` is False when there is no such table."""
+    """The rows of alembic_version; `table` is False when there is no such table.
+
+    elsewhere  tables of other schemas that are called the same
+    """
 
     rows: tuple[str, ...]
     table: bool = True
+    elsewhere: tuple[str, ...] = ()
 
 
 def read_stand(url: str, table: str = "alembic_version", *, timeout_s: float = 5.0) -> Stand:
@@ -27,32 +35,43 @@ def read_stand(url: str, table: str = "alembic_version", *, timeout_s: float = 5
 
 
 async def _read(url: str, table: str, timeout_s: float) -> Stand:
+    import psycopg
     from psycopg import sql
 
     from ccops.clients.postgres import open_postgres
 
     match = _TABLE.fullmatch(table)
     if match is None:
-        raise UsageError(
-            "ALEMBIC_VERSION_TABLE",
-            f"{table!r} is no table's name",
-            evidence="it is [SCHEMA.]TABLE",
-            next_step="--version-table alembic_version",
-        )
+        raise _no_table(f"{table!r} is no table's name", "it is [SCHEMA.]TABLE")
     name = sql.Identifier(*(part for part in match.groups() if part))
     async with open_postgres(url, timeout=timeout_s) as connection:
-        found = await (await connection.execute("SELECT to_regclass(%s) AS it", [table])).fetchone()
-        if found is None or found["it"] is None:
-            return Stand((), table=False)
-        rows = await connection.execute(sql.SQL("SELECT version_num FROM {} ORDER BY 1").format(name))
-        return Stand(tuple(str(row["version_num"]) for row in await rows.fetchall()))
+        try:
+            # Quoted as in the query below: both mean the same table, whatever letters are large.
+            found = await connection.execute("SELECT to_regclass(%s) AS it", [name.as_string()])
+            if (await found.fetchone() or {}).get("it") is None:
+                rows = await connection.execute(_ELSEWHERE, [match[2]])
+                return Stand((), False, tuple(str(row["name"]) for row in await rows.fetchall()))
+            query = sql.SQL("SELECT version_num FROM {} WHERE version_num IS NOT NULL ORDER BY 1")
+            rows = await connection.execute(query.format(name))
+            return Stand(tuple(str(row["version_num"]) for row in await rows.fetchall()))
+        except psycopg.ProgrammingError as error:  # no rights, no such column
+            raise _no_table(f"{table} can't be read", str(error.diag.message_primary or error)) from None
+
+
+def _no_table(why: str, evidence: str) -> UsageError:
+    step = "--version-table alembic_version"
+    return UsageError("ALEMBIC_VERSION_TABLE", why, evidence=evidence, next_step=step)
 
 
 def stand_marks(stand: Stand, graph: Graph) -> list[Mark]:
     """Return what is wrong with where the database stands; [] when it has run everything."""
     if not stand.rows:
         why = "the table is empty" if stand.table else "there is no such table"
-        return [_mark("ALEMBIC_DB_EMPTY", "the database was never migrated", why, "alembic upgrade head")]
+        step = "alembic upgrade head"
+        if stand.elsewhere:
+            why += f"; there is {', '.join(stand.elsewhere)}"
+            step = f"ccops alembic check --db --version-table {stand.elsewhere[0]}"
+        return [_mark("ALEMBIC_DB_EMPTY", "the database was never migrated", why, step)]
     marks: list[Mark] = []
     unknown = [row for row in stand.rows if row not in graph.nodes]
     if unknown:

@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from ccops.core.errors import UsageError
 from ccops.core.reports.marks import Mark, Severity
+from ccops.migrations.database import read_stand, stand_marks
+from ccops.migrations.graph import Graph
 from ccops.migrations.scratch import look as looking
 from ccops.migrations.scratch.look import ScratchCall, Tried, look
 from ccops.migrations.scratch.server import Server
@@ -239,3 +243,25 @@ def test_who_ends_a_trial_leaves_no_server_behind(project: Tree, tmp_path: Path)
     assert list(folder.glob("ccops-scratch-*")) == []
     found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(folder) not in found
+
+
+def test_a_version_table_that_cannot_be_read_or_lies_elsewhere_is_said(server: Server) -> None:
+    with server.database() as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE SCHEMA other; CREATE TABLE other.alembic_version (version_num text);"
+            'CREATE TABLE "Mixed" (version_num text); INSERT INTO "Mixed" VALUES (\'aa\'), (NULL);'
+            "CREATE TABLE wrong (x int); CREATE ROLE ccops_weak LOGIN PASSWORD 'weakpass'"
+        )
+        try:
+            (mark,) = stand_marks(read_stand(url), Graph([]))
+            assert mark.next_step.endswith("--version-table other.alembic_version")
+            assert read_stand(url, "Mixed").rows == ("aa",)
+            parts = urlsplit(url)
+            weak = f"postgresql://ccops_weak:weakpass@{parts.hostname}:{parts.port}{parts.path}"
+            for address, table in ((url, "wrong"), (weak, "Mixed"), (weak, "other.alembic_version")):
+                with pytest.raises(UsageError) as told:
+                    read_stand(address, table)
+                assert told.value.code == "ALEMBIC_VERSION_TABLE"
+                assert "weakpass" not in f"{told.value.message}{told.value.evidence}"
+        finally:
+            connection.execute("DROP ROLE ccops_weak")

@@ -39,6 +39,7 @@ def down(
     """
     from ccops.stack import engine
     from ccops.stack.compose import engine as compose
+    from ccops.stack.compose import restarting
     from ccops.stack.compose.mode import chosen
 
     profile = profile_of(env, project)
@@ -52,6 +53,8 @@ def down(
         )
     if wipe:
         removed = compose.wipe(profile, confirm) if docker else engine.wipe(profile, confirm)
+        if docker:
+            restarting.forget(profile)
         sentence = (
             f"removed {'the volumes' if docker else profile.state_dir}" if removed else "nothing to remove"
         )
@@ -59,6 +62,8 @@ def down(
     else:
         stop = compose.down if docker else engine.down
         stopped = stop(profile, services or ())
+        if docker and not services:
+            restarting.forget(profile)
         sentence = f"stopped: {', '.join(stopped)}; data kept" if stopped else "already down: nothing to do"
         data = {"stopped": list(stopped), "wiped": False}
     report = Report("ccops.stack.down/v1", data, env=env, text=lambda console: console.print(sentence))

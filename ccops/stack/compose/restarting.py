@@ -7,6 +7,7 @@ changed is made anew once with a folder of its own to mount; then its file is wr
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -82,6 +83,12 @@ def with_overrides(profile: Profile, now: StackState) -> StackState:
         name: replace(item, overrides=found.get(kind_of(name), ())) for name, item in now.services.items()
     }
     return replace(now, services=rows)
+
+
+def forget(profile: Profile) -> None:
+    """Remove what was set for single services: their containers are gone, and it may be secret."""
+    for kind in SETTABLE:
+        shutil.rmtree(folder(StateDir(profile.state_dir), f"set-{kind}"), ignore_errors=True)
 
 
 def _write(profile: Profile, kind: str, overrides: Mapping[str, str], *, own: bool) -> None:

@@ -170,6 +170,16 @@ def test_what_a_later_up_made_anew_runs_without_what_was_once_set(
     assert restarting.status(profile).services["backend"].overrides == ()
 
 
+def test_what_was_set_is_removed_with_the_stack(profile: Profile, docker: FakeDocker) -> None:
+    restarting.restart(profile, "backend", {"JWT_KEYS": "k9:hunter22"})
+
+    restarting.forget(profile)
+    restarting.forget(profile)
+
+    assert not _own(profile).exists()
+    assert _shared(profile).exists()
+
+
 def test_secrets_are_nobody_elses(profile: Profile, docker: FakeDocker) -> None:
     restarting.restart(profile, "backend", {"JWT_KEYS": "k9:hunter22"})
 

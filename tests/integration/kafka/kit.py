@@ -63,6 +63,13 @@ class Cluster:
                 os.environ.pop(key, None) if value is None else os.environ.update({key: value})
         return Ran(code, out.getvalue(), err.getvalue())
 
+    def transaction(self, ident: str) -> Producer:
+        """Return a producer that has begun a transaction; whoever asked ends it."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": ident, "log_level": 0})
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        return producer
+
     def admin(self) -> AdminClient:
         return _admin(self.bootstrap)  # kept: futures of a client that is gone never end well
 

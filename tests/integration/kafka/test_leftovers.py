@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from ccops.kafka import apply, audit, files, journal
 from ccops.kafka.broker import Broker
@@ -170,11 +170,7 @@ def test_a_topic_that_is_made_again_under_the_write_is_no_success(
 def test_an_offset_that_a_transaction_has_yet_to_decide_on_stops_the_reset(
     cluster: Cluster, filled: Filled
 ) -> None:
-    producer = Producer(
-        {"bootstrap.servers": cluster.bootstrap, "transactional.id": filled.topic, "log_level": 0}
-    )
-    producer.init_transactions(20)
-    producer.begin_transaction()
+    producer = cluster.transaction(filled.topic)
     with cluster.member(filled.group, filled.topic) as consumer:
         offsets = [TopicPartition(filled.topic, 0, 7)]
         producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), 20)

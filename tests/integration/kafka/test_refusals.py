@@ -248,13 +248,7 @@ def test_lag_is_never_negative_and_says_what_it_can_not_know(cluster: Cluster, f
 def test_a_commit_beyond_the_end_is_ahead_and_an_open_transaction_holds_the_end_back(
     cluster: Cluster, filled: Filled
 ) -> None:
-    from confluent_kafka import Producer
-
-    producer = Producer(
-        {"bootstrap.servers": cluster.bootstrap, "transactional.id": filled.topic, "log_level": 0}
-    )
-    producer.init_transactions(20)
-    producer.begin_transaction()
+    producer = cluster.transaction(filled.topic)
     for _ in range(5):
         producer.produce(filled.topic, b"{}", partition=0)
     producer.flush(10)

@@ -117,10 +117,15 @@ def test_a_report_on_a_full_disk_is_5_and_the_verdict_is_kept(shell: Shell, kind
     assert report["data"]["runs"][0]["exit_code"] == 0
 
 
+def _trial(shell: Shell, *options: str) -> list[str]:
+    """Return the arguments of a run of `trial` as a process of its own."""
+    return [sys.executable, "-m", "ccops", "smoke", "run", "trial", *options, "--project", str(shell.root)]
+
+
 def test_a_reader_who_goes_away_does_not_end_the_run(shell: Shell, game: Game) -> None:
     shell.scenario(PART + FEED + "steps:" + LOGIN + "- {id: rest, sleep: 500ms}" + ACT + LAST)
     read, write = os.pipe()
-    argv = [sys.executable, "-m", "ccops", "smoke", "run", "trial", "--project", str(shell.root)]
+    argv = _trial(shell)
     running = subprocess.Popen(argv, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     os.read(read, 5)
@@ -137,18 +142,7 @@ def test_a_red_verdict_stays_red_when_nobody_reads_it(shell: Shell, game: Game) 
     game.skip = True
     read, write = os.pipe()
     os.close(read)
-    argv = [
-        sys.executable,
-        "-m",
-        "ccops",
-        "smoke",
-        "run",
-        "trial",
-        "-o",
-        "json",
-        "--project",
-        str(shell.root),
-    ]
+    argv = _trial(shell, "-o", "json")
     done = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
     os.close(write)
 
@@ -157,18 +151,7 @@ def test_a_red_verdict_stays_red_when_nobody_reads_it(shell: Shell, game: Game) 
 
 
 def test_ctrl_c_while_the_result_is_written_leaves_one_document(shell: Shell) -> None:
-    argv = [
-        sys.executable,
-        "-m",
-        "ccops",
-        "smoke",
-        "run",
-        "trial",
-        "-o",
-        "json",
-        "--project",
-        str(shell.root),
-    ]
+    argv = _trial(shell, "-o", "json")
     slow = "import runpy, sys, time\nfrom ccops.core import output\nreal = output.envelope\n"
     slow += "def late(report):\n    sys.stderr.write('WRITING\\n'); time.sleep(0.5); return real(report)\n"
     slow += f"output.envelope = late\nsys.argv = {argv[2:]!r}\nrunpy.run_module('ccops', run_name='__main__')"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -15,6 +14,7 @@ from ccops.core.clock import iso
 from ccops.core.errors import Refused, Unreachable, UsageError
 from ccops.rules.alerts import check_ident, parse_matchers
 from ccops.rules.silences import Silence, Silencer, check_lease, exactly
+from tests.alertmanager_fake import Alertmanager
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LAG = {"alertname": "KafkaHighConsumerLag", "consumergroup": "cc.a.b.dev"}
@@ -29,35 +29,6 @@ class Clock:
         return 0.0
 
 
-class Server:
-    """What Alertmanager answers; `gone` is its status for the DELETE of an unknown one: 500, later 404."""
-
-    def __init__(self, *items: Mapping[str, object], gone: int = 500) -> None:
-        self.items = {str(one["id"]): dict(one) for one in items}
-        self.posted: list[dict[str, object]] = []
-        self.gone = gone
-        self.headers: dict[str, str] = {}
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        ident = request.url.path.rpartition("/")[2]
-        if request.method == "POST":
-            body = json.loads(request.content)
-            self.posted.append(body)
-            made = str(body.get("id") or "new")
-            self.items[made] = body | {"id": made, "status": {"state": "active"}}
-            return httpx.Response(200, json={"silenceID": made})
-        if ident == "silences":
-            return httpx.Response(200, json=list(self.items.values()), headers=self.headers)
-        if ident not in self.items:
-            return httpx.Response(self.gone if request.method == "DELETE" else 404, json="not found")
-        if request.method == "DELETE":
-            self.items[ident]["status"] = {"state": "expired"}
-        return httpx.Response(200, json=self.items[ident])
-
-    def state(self, ident: str) -> object:
-        return self.items[ident]["status"]
-
-
 def item(ident: str, owner: str, minutes: int = 10, **changes: object) -> dict[str, object]:
     return {
         "id": ident,
@@ -70,7 +41,7 @@ def item(ident: str, owner: str, minutes: int = 10, **changes: object) -> dict[s
     } | changes
 
 
-def asked(server: Server, what: Callable[[Silencer], Silence | None]) -> Silence | None:
+def asked(server: Alertmanager, what: Callable[[Silencer], Silence | None]) -> Silence | None:
     with open_alertmanager("http://alerts:9093", transport=httpx.MockTransport(server)) as client:
         return what(Silencer(client, Clock()))
 
@@ -82,21 +53,21 @@ def ending(ident: str) -> Callable[[Silencer], None]:
     return end
 
 
-def begin(server: Server, owner: str = "ccops/me", lease: timedelta = 15 * MINUTE) -> Silence:
+def begin(server: Alertmanager, owner: str = "ccops/me", lease: timedelta = 15 * MINUTE) -> Silence:
     found = asked(server, lambda silencer: silencer.begin(LAG, owner, "why", lease))
     assert found is not None
     return found
 
 
 def test_anothers_silence_of_the_same_is_left_alone_and_a_second_one_is_made() -> None:
-    server = Server(item("theirs", "ccops/them"))
+    server = Alertmanager(item("theirs", "ccops/them"))
 
     assert begin(server).ident == "new"
     assert server.items["theirs"] == item("theirs", "ccops/them")
 
 
 def test_the_own_one_is_extended_with_its_start_repeated_and_never_shortened() -> None:
-    server = Server(item("mine", "ccops/me"), item("older", "ccops/me", 1))
+    server = Alertmanager(item("mine", "ccops/me"), item("older", "ccops/me", 1))
 
     assert begin(server).ident == "mine"
     assert server.posted[-1]["startsAt"] == iso(NOW - 5 * MINUTE)
@@ -107,17 +78,17 @@ def test_the_own_one_is_extended_with_its_start_repeated_and_never_shortened() -
 def test_one_that_matches_by_a_pattern_or_by_negation_is_not_the_own_one(change: dict[str, bool]) -> None:
     patterned = [one | change for one in exactly(LAG)]
 
-    assert begin(Server(item("mine", "ccops/me", matchers=patterned))).ident == "new"
+    assert begin(Alertmanager(item("mine", "ccops/me", matchers=patterned))).ident == "new"
 
 
 def test_without_is_equal_a_matcher_is_one_of_equality() -> None:
     plain = [{key: value for key, value in one.items() if key != "isEqual"} for one in exactly(LAG)]
 
-    assert begin(Server(item("mine", "ccops/me", matchers=plain))).ident == "mine"
+    assert begin(Alertmanager(item("mine", "ccops/me", matchers=plain))).ident == "mine"
 
 
 def test_nobody_ends_the_silence_of_another() -> None:
-    server = Server(item("theirs", "ccops/them"))
+    server = Alertmanager(item("theirs", "ccops/them"))
 
     with pytest.raises(Refused) as refusal:
         asked(server, ending("theirs"))
@@ -128,11 +99,11 @@ def test_nobody_ends_the_silence_of_another() -> None:
 
 @pytest.mark.parametrize("gone", [500, 404])
 def test_ending_one_that_is_gone_is_fine_on_old_and_new_servers(gone: int) -> None:
-    asked(Server(gone=gone), ending("unknown"))
+    asked(Alertmanager(gone=gone), ending("unknown"))
 
 
 def test_a_server_that_fails_to_end_one_is_not_fine() -> None:
-    broken = Server(item("mine", "ccops/me"))
+    broken = Alertmanager(item("mine", "ccops/me"))
 
     def fails(request: httpx.Request) -> httpx.Response:
         return httpx.Response(500) if request.method == "DELETE" else broken(request)
@@ -147,12 +118,12 @@ def test_a_server_that_fails_to_end_one_is_not_fine() -> None:
 def test_only_what_was_alive_was_ended() -> None:
     over = item("mine", "ccops/me", status={"state": "expired"})
 
-    def ended(server: Server) -> bool:
+    def ended(server: Alertmanager) -> bool:
         with open_alertmanager("http://alerts:9093", transport=httpx.MockTransport(server)) as client:
             return Silencer(client, Clock()).end("mine", "ccops/me")
 
-    assert ended(Server(item("mine", "ccops/me")))
-    assert not ended(Server(over)) and not ended(Server())
+    assert ended(Alertmanager(item("mine", "ccops/me")))
+    assert not ended(Alertmanager(over)) and not ended(Alertmanager())
 
 
 @pytest.mark.parametrize(
@@ -161,7 +132,7 @@ def test_only_what_was_alive_was_ended() -> None:
 )
 def test_a_lease_counts_from_the_servers_clock_where_ours_is_another(skew: int, begins: datetime) -> None:
     """Ours an hour behind would end a silence before it began; ours ahead would begin it an hour later."""
-    server = Server()
+    server = Alertmanager()
     server.headers = {"Date": format_datetime(NOW + timedelta(seconds=skew), usegmt=True)}
 
     begin(server)
@@ -205,7 +176,7 @@ def test_a_value_may_hold_dots_equals_signs_and_blanks() -> None:
 
 
 def test_it_says_which_alerts_it_mutes() -> None:
-    made = begin(Server())
+    made = begin(Alertmanager())
 
     assert made.mutes(LAG | {"severity": "warning"})
     assert not made.mutes(LAG | {"consumergroup": "ccXaXbXdev"})

@@ -23,6 +23,7 @@ from tests.bench import (
     memory,
     pipeline,
     realtime,
+    replicas,
     republish,
     rules_check,
     rules_render,
@@ -30,7 +31,7 @@ from tests.bench import (
     startup,
 )
 from tests.bench.figures import Figure, doubted
-from tests.bench.machine import BenchFailed, description, python_pass_s
+from tests.bench.machine import BenchFailed, BenchSkipped, description, python_pass_s
 from tests.bench.plan import Bench, Context
 from tests.bench.render import Result, as_json, text
 from tests.bench.stack import Shared
@@ -56,20 +57,24 @@ BENCHES = (
     Bench("tune", rules_tune.bench, by_default=False),
     Bench("kafka", kafka.bench, by_default=False),
     Bench("alembic", alembic.bench, by_default=False),
+    Bench("replicas", replicas.bench, by_default=False),
 )
 
 
 def measure(bench: Bench, context: Context) -> Result:
     """Run one bench. What it can't do is part of the result: the others still run."""
     pass_ms, before = 1000 * python_pass_s(), os.getloadavg()[0]
-    figures: tuple[Figure, ...]
+    figures: tuple[Figure, ...] = ()
+    problem = skipped = ""
     try:
-        figures, problem = tuple(bench.run(context)), ""
+        figures = tuple(bench.run(context))
+    except BenchSkipped as reason:
+        skipped = str(reason)
     except Exception as error:  # noqa: BLE001 - the reason is shown and counts in the exit code
-        figures, problem = (), str(error) if isinstance(error, BenchFailed) else repr(error)
+        problem = str(error) if isinstance(error, BenchFailed) else repr(error)
     load, cores = (before, os.getloadavg()[0]), os.cpu_count() or 1
     figures = tuple(doubted(one, max(load), cores) for one in figures)
-    return Result(bench.name, pass_ms, load, figures, problem)
+    return Result(bench.name, pass_ms, load, figures, problem, skipped)
 
 
 def chosen(names: Sequence[str]) -> list[Bench]:

@@ -25,9 +25,9 @@ from tests.bench.stack import Home
 
 PLAYERS = 128
 SECONDS = 4
-_GOLD = 1_000_000_000
+GOLD = 1_000_000_000
 _ITEM = b'{"product_id":"LUCKY_CHARM","quantity":1}'
-_RICH = """SELECT cc_post('{"trace_id":"bench","request_id":"bench","env":"dev"}', id, %s,
+RICH = """SELECT cc_post('{"trace_id":"bench","request_id":"bench","env":"dev"}', id, %s,
     'mint:bench', 'bench', 'user', id::text) FROM users"""
 
 _BACKLOG = """SELECT count(*) FROM outbox
@@ -111,7 +111,7 @@ async def _prepare(home: Home) -> Site:
             login.raise_for_status()
             tokens.append(str(login.json()["access_token"]))
     with psycopg.connect(home.url("CCOPS_DATABASE_URL")) as conn:
-        conn.execute(_RICH, (_GOLD,))
+        conn.execute(RICH, (GOLD,))
     return Site(port_of(url), owner_of(url), names, tuple(tokens))
 
 
@@ -121,23 +121,23 @@ def _round(home: Home, site: Site, database: Pgbench) -> Round:
     pg_read = database.tps(pgbench.READ, seconds=SECONDS)
     pg_smallest = database.tps(pgbench.SMALLEST_READ, seconds=2)
     before = site.cpu_s()
-    write = _good(offer(site.port, site.buys, clients=16, seconds=SECONDS, warm_up_s=0.0), "buy")
+    write = good(offer(site.port, site.buys, clients=16, seconds=SECONDS, warm_up_s=0.0), "buy")
     write_cpu = 1e6 * (site.cpu_s() - before) / len(write.latencies)
-    at_8 = _good(offer(site.port, site.buys, clients=8, seconds=SECONDS), "buy")
-    at_32 = _good(offer(site.port, site.buys, clients=32, seconds=SECONDS), "buy")
-    read = _good(offer(site.port, site.dashboards, clients=16, seconds=SECONDS), "dashboard")
-    read_32 = _good(offer(site.port, site.dashboards, clients=32, seconds=SECONDS), "dashboard")
-    login = _good(offer(site.port, site.logins, clients=4, seconds=SECONDS), "login")
+    at_8 = good(offer(site.port, site.buys, clients=8, seconds=SECONDS), "buy")
+    at_32 = good(offer(site.port, site.buys, clients=32, seconds=SECONDS), "buy")
+    read = good(offer(site.port, site.dashboards, clients=16, seconds=SECONDS), "dashboard")
+    read_32 = good(offer(site.port, site.dashboards, clients=32, seconds=SECONDS), "dashboard")
+    login = good(offer(site.port, site.logins, clients=4, seconds=SECONDS), "login")
     checked(home.ccops("up"), "ccops up")
-    _drained(home)
-    full = _good(offer(site.port, site.buys, clients=16, seconds=SECONDS), "buy")
+    drained(home)
+    full = good(offer(site.port, site.buys, clients=16, seconds=SECONDS), "buy")
     return Round(
         pg_write, pg_read, pg_smallest, write.per_s, write_cpu, full.per_s, read.per_s, login.per_s,
         _p95(at_8), _p95(at_32), _p95(read_32),
     )  # fmt: skip
 
 
-def _drained(home: Home) -> None:
+def drained(home: Home) -> None:
     """Wait until the relays have caught up with what was bought while they were stopped."""
     with psycopg.connect(home.url("CCOPS_DATABASE_URL"), autocommit=True) as conn:
         until = time.monotonic() + 120
@@ -148,7 +148,8 @@ def _drained(home: Home) -> None:
     time.sleep(1.0)  # the ingester is a moment behind
 
 
-def _good(load: Load, what: str) -> Load:
+def good(load: Load, what: str) -> Load:
+    """Return `load`. Raises BenchFailed when an answer was not 200, or none came."""
     if refused := load.unexpected(200):
         raise BenchFailed(f"{what} answered {refused}: {load.sample[:300]!r}")
     if not load.latencies:

@@ -27,6 +27,10 @@ class BenchFailed(Exception):
     """A bench could not measure: what could not be looked at is no figure."""
 
 
+class BenchSkipped(Exception):
+    """A bench can't run on this machine, which is nobody's fault; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
     """How a process ended, its wall and CPU seconds, and when its first line of output came."""

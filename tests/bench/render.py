@@ -20,6 +20,7 @@ class Result:
     load: tuple[float, float]
     figures: Sequence[Figure] = field(default_factory=tuple)
     problem: str = ""
+    skipped: str = ""
 
 
 def text(result: Result) -> str:
@@ -28,6 +29,8 @@ def text(result: Result) -> str:
     lines = [f"{result.bench}   (load {before:.1f} -> {after:.1f}, python -c pass {result.pass_ms:.0f} ms)"]
     if result.problem:
         lines.append(f"  NOT MEASURED: {result.problem}")
+    if result.skipped:
+        lines.append(f"  SKIPPED: {result.skipped}")
     for one in result.figures:
         spread = f"{_short(one.low)} .. {_short(one.high)}"
         sign = ">=" if one.at_least else "<="
@@ -53,6 +56,7 @@ def as_json(results: Sequence[Result], machine: Mapping[str, object], runs: int)
                 "python_pass_ms": round(one.pass_ms, 1),
                 "load": list(one.load),
                 "problem": one.problem,
+                "skipped": one.skipped,
                 "figures": [{**asdict(value), "met": value.met} for value in one.figures],
             }
             for one in results

@@ -1,0 +1,217 @@
+"""The stack on Docker beside the embedded one, and what a second and a fourth backend are good for.
+
+Needs a Docker engine of its own (root, Debian; as tests/e2e/compose): where none can start it is skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+import psycopg
+
+from tests.bench import backend as writes
+from tests.bench.crowd import crowd
+from tests.bench.figures import Figure, figure
+from tests.bench.journey import walk
+from tests.bench.load import offer_over
+from tests.bench.machine import (
+    CCOPS,
+    BenchFailed,
+    BenchSkipped,
+    Memory,
+    Timed,
+    checked,
+    clean_env,
+    memory_of,
+    port_of,
+    timed,
+)
+from tests.bench.memory import by_service
+from tests.bench.plan import Context
+from tests.bench.stack import Home
+from tests.e2e.compose import images
+from tests.e2e.compose.engine import Engine, NoEngine, running
+
+COUNTS, CLIENTS, SECONDS = (1, 2, 4), 16, 4
+_PLAYERS, _LATE = writes.PLAYERS, 0.02
+_LABEL = "com.docker.compose"
+
+
+@dataclass(slots=True)
+class OnDocker(Home):
+    """A stack on the engine; its containers and volumes go with it."""
+
+    engine: Engine = field(default_factory=lambda: Engine(CCOPS))
+    names: dict[str, str] = field(default_factory=dict)
+
+    def ccops(self, *args: str) -> Timed:
+        """Run a command against this stack."""
+        extra = {"CCOPS_HOME": str(self.path), "CCOPS_MODE": "compose", **self.engine.env, **self.names}
+        return timed([str(CCOPS), *args], clean_env(extra), 400)
+
+    def scaled(self, count: int) -> Timed:
+        """Start everything with `count` backends."""
+        words = ("up", "--mode", "compose", "--scale", f"backend={count}", "--wait-timeout", "300")
+        return checked(self.ccops(*words), " ".join(words))
+
+    def urls(self) -> list[str]:
+        """Return the address of every backend."""
+        try:
+            return self.url("CCOPS_BACKEND_URLS").split(",")
+        except BenchFailed:  # a single one
+            return [self.url("CCOPS_BACKEND_URL")]
+
+    def memory(self) -> dict[str, Memory]:
+        """Return the memory of the containers by service: their processes and all below those."""
+        found: dict[str, Memory] = defaultdict(Memory)
+        form = f'{{{{.State.Pid}}}} {{{{index .Config.Labels "{_LABEL}.service"}}}}'
+        for line in self.engine.docker("inspect", "-f", form, *self._running()).splitlines():
+            pid, _, name = line.partition(" ")
+            first = psutil.Process(int(pid))
+            for process in (first, *first.children(recursive=True)):
+                found[name] += memory_of(process.pid)
+        return dict(found)
+
+    def _running(self, *more: str) -> list[str]:
+        words = [word for text in (f"{_LABEL}.project", *more) for word in ("--filter", f"label={text}")]
+        return self.engine.docker("ps", "-q", *words).split()
+
+    @contextmanager
+    def worker_stopped(self) -> Iterator[None]:
+        """Freeze the worker: its container stays what it is."""
+        (worker,) = self._running(f"{_LABEL}.service=worker")
+        self.engine.docker("pause", worker)
+        try:
+            yield
+        finally:
+            self.engine.docker("unpause", worker)
+
+    def close(self) -> None:
+        """Remove containers, volumes and the home."""
+        self.ccops("down", "--wipe", "--confirm", "dev", "--mode", "compose")
+        Home.close(self)  # a class with slots is made anew, and super() without words would miss it
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How long a stack took to be ready from nothing, and what it holds after a journey."""
+
+    seconds: float
+    memory: dict[str, Memory]
+    verdict: str
+
+    @property
+    def pss(self) -> float:
+        """Return all of it in MB."""
+        return sum(one.pss for one in self.memory.values())
+
+
+def bench(context: Context) -> list[Figure]:
+    """Measure both engines once, then `context.runs` rounds of one, two and four backends."""
+    try:
+        with running() as engine:
+            context.say("replicas: images (minutes, unless an engine is kept)")
+            names = images.build(engine)
+            embedded = _embedded()
+            with closing(OnDocker(engine=engine, names=names)) as home:
+                return _figures(context, home, embedded)
+    except NoEngine as err:
+        raise BenchSkipped(f"no Docker engine on this machine: {err}") from None
+
+
+def _embedded() -> Start:
+    with Home() as home:
+        seconds = home.up().seconds
+        run = walk(home)
+        return Start(seconds, by_service(home), run.verdict)
+
+
+def _figures(context: Context, home: OnDocker, embedded: Start) -> list[Figure]:
+    seconds = home.scaled(1).seconds
+    run = walk(home)
+    docker = Start(seconds, home.memory(), run.verdict)
+    rates, paused = defaultdict[int, list[float]](list), defaultdict[int, list[float]](list)
+    sizes, loads = defaultdict[int, list[float]](list), list[float]()
+    for number in range(context.runs):
+        # There and back: what gets slower or busier in the course of it falls on all alike.
+        for count in COUNTS if number % 2 == 0 else reversed(COUNTS):
+            took = home.scaled(count).seconds
+            site = asyncio.run(_players(home))
+            with home.worker_stopped():
+                paused[count].append(_writes(home, site))
+            writes.drained(home)
+            rates[count].append(_writes(home, site))
+            writes.drained(home)
+            sizes[count].append(home.memory()["backend"].pss)
+            loads.append(os.getloadavg()[0])
+            context.say(
+                f"replicas: round {number + 1}, {count} backend(s) after {took:.1f} s: "
+                f"{paused[count][-1]:.0f} /s with the worker stopped, {rates[count][-1]:.0f} /s with all, "
+                f"load {loads[-1]:.1f}"
+            )
+    held = _held(home)
+    said = f"load {min(loads):.0f} to {max(loads):.0f}; {CLIENTS} connections over all addresses"
+    return [
+        *_starts(embedded, docker),
+        *_writing(paused, f"worker stopped; {said}", "writes"),
+        *_writing(rates, f"relays and ingester beside it; {said}", "writes, all running"),
+        *(
+            figure(f"memory, {count} backend(s)", "MB", sizes[count], "PSS of the backend's containers")
+            for count in COUNTS
+        ),
+        figure("violations after all that", "", [held], "ccops data check --clickhouse", target=0),
+    ]
+
+
+def _starts(embedded: Start, docker: Start) -> list[Figure]:
+    made = []
+    for name, one in (("embedded", embedded), ("Docker", docker)):
+        parts = sorted(one.memory.items(), key=lambda pair: -pair[1].pss)
+        shown = ", ".join(f"{part} {size.pss:.0f}" for part, size in parts)
+        rests = "empty data; the images are there" if name == "Docker" else "empty home"
+        made += [
+            figure(f"{name}: up to all healthy", "s", [one.seconds], f"{rests}, whole process"),
+            figure(f"{name}: memory", "MB", [one.pss], f"PSS after a journey ({one.verdict}): {shown}"),
+        ]
+    return made
+
+
+def _writing(found: dict[int, list[float]], rests_on: str, name: str) -> list[Figure]:
+    pairs = {count: [b / a for a, b in zip(found[1], found[count], strict=True)] for count in COUNTS}
+    return [
+        *(figure(f"{name}, {count} backend(s)", "/s", found[count], rests_on) for count in COUNTS),
+        figure(f"{name}, 2 / 1", "x", pairs[2], "pairs of the same round", target=1.0, at_least=True),
+        figure(f"{name}, 4 / 1", "x", pairs[4], "pairs of the same round"),
+    ]
+
+
+async def _players(home: OnDocker) -> writes.Site:
+    people = await crowd(home.urls()[0], _PLAYERS)
+    with psycopg.connect(home.url("CCOPS_DATABASE_URL")) as conn:
+        conn.execute(writes.RICH, (writes.GOLD,))
+    return writes.Site(0, 0, (), tuple(one.token for one in people))
+
+
+def _writes(home: OnDocker, site: writes.Site) -> float:
+    """Return purchases a second over all backends; each connection stays with one of them."""
+    ports = [port_of(url) for url in home.urls()]
+    shares = list(itertools.islice(itertools.cycle(ports), CLIENTS))
+    load = offer_over(shares, site.buys, seconds=SECONDS, warm_up_s=1.0)
+    late = sum(load.unexpected(200).values())
+    # On a machine that others fill a row may be waited for longer than the backend allows: 409, nothing is done.
+    if set(load.statuses) - {200, 409} or late > _LATE * len(load.latencies):
+        writes.good(load, "buy")
+    return (len(load.latencies) - late) / load.seconds
+
+
+def _held(home: OnDocker) -> float:
+    """Return 0 when every invariant holds. Raises BenchFailed with what the check says otherwise."""
+    checked(home.ccops("data", "check", "--clickhouse", "--timeout", "120"), "ccops data check")
+    return 0.0

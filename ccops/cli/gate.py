@@ -61,7 +61,7 @@ def gate(
     finish(list_report(call) if list_ else gate_report(call, output), output)
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@app.command()
 def record(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The evidence's name: tests, build...")],
     command: Annotated[list[str], typer.Argument(metavar="-- CMD..", help="What to run.")],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -13,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from ccops.core import evidence
 from ccops.core.clock import SystemClock
+from ccops.core.ending import terminated
 from ccops.core.errors import ExitCode, Unreachable, UsageError
+from ccops.core.masking import mask_urls
 from ccops.core.output import Issue, Output, Report
 from ccops.core.profile import find_project, load_profile
 from ccops.core.reports.writing import check_reports, write_reports
 from ccops.gate.choose import choose
 from ccops.gate.ground import ground_of
 from ccops.gate.model import Outcome, Stage, Verdict
-from ccops.gate.registry import registry
+from ccops.gate.registry import NAME, registry
 from ccops.gate.results import counts, exit_code, mark_report, table
 from ccops.gate.run import run_all
 
@@ -33,7 +34,6 @@ _STYLE = {
     Verdict.NOT_RUN: "bold red",
     Verdict.SKIPPED: "dim",
 }
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ def gate_report(call: GateCall, output: Output) -> Report:
             sys.stderr.write(f"{line}\n")
 
     started = clock.now()
-    outcomes = run_all(checks, ground, jobs=call.jobs, fail_fast=call.fail_fast, told=told)
+    with terminated():  # who ends us must not be left with what we started
+        outcomes = run_all(checks, ground, jobs=call.jobs, fail_fast=call.fail_fast, told=told)
     versions = ", ".join(f"{name} {value}" for name, value in ground.versions.items())
     markdown = table(outcomes, call.stage, versions)
     write_reports(call.reports, mark_report(outcomes, call.stage), {"md": markdown})
@@ -166,7 +167,7 @@ def _summarise(markdown: str) -> None:
     if not path:
         return
     try:
-        with Path(path).open("a", encoding="utf-8") as file:
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(markdown)
     except OSError as error:
         sys.stderr.write(f"warning: the job summary was not written: {error.strerror}\n")
@@ -174,7 +175,7 @@ def _summarise(markdown: str) -> None:
 
 def recorded(name: str, command: tuple[str, ...], env: str, project: Path | None) -> int:
     """Run `command` with our terminal and keep how it ended; return its code."""
-    if not _NAME.fullmatch(name) or name in {check.name for check in registry()}:
+    if not NAME.fullmatch(name) or name in {check.name for check in registry()}:
         raise UsageError(
             "GATE_RECORD_NAME",
             f"{name!r} can't name a recorded run",
@@ -182,6 +183,7 @@ def recorded(name: str, command: tuple[str, ...], env: str, project: Path | None
             next_step="ccops gate record tests -- pytest -q",
         )
     found, clock = find_project(project), SystemClock()
+    load_profile(env, found)  # an environment that is none names no folder either
     ground = ground_of(env, found, clock)
     started, began = clock.now(), clock.monotonic()
     try:
@@ -197,6 +199,8 @@ def recorded(name: str, command: tuple[str, ...], env: str, project: Path | None
     code = done.returncode if done.returncode >= 0 else 128 - done.returncode
     evidence.write(
         ground.evidence,
-        evidence.Evidence(name, env, command, code, started, took, {}, ground.versions),
+        evidence.Evidence(
+            name, env, tuple(map(mask_urls, command)), code, started, took, {}, ground.versions
+        ),
     )
     return code

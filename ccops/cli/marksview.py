@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ccops.core.output import Issue
+from ccops.core.places import printable
 from ccops.core.reports.marks import Mark, Severity
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ def draw(screen: Console, mark: Mark) -> None:
     head = f"{place(mark)}: " if mark.file else ""
     allowed = f"  allowed: {mark.accepted}" if mark.accepted else ""
     style = "dim" if mark.accepted else _STYLE[mark.severity]
-    text = f"{head}{mark.severity}[{mark.code}]: {mark.message}{allowed}"
+    text = printable(f"{head}{mark.severity}[{mark.code}]: {mark.message}{allowed}")
     screen.print(text, style=style, markup=False, soft_wrap=True)
     if mark.accepted:
         return
     for line in mark.detail.splitlines():
-        screen.print(f"  {line}", markup=False, soft_wrap=True)
+        screen.print(f"  {printable(line)}", markup=False, soft_wrap=True)
     if mark.next_step:
-        screen.print(f"next: {mark.next_step}", markup=False, soft_wrap=True)
+        screen.print(f"next: {printable(mark.next_step)}", markup=False, soft_wrap=True)
 
 
 def draw_checked(
@@ -45,9 +46,9 @@ def draw_checked(
     failed: bool,
 ) -> None:
     """Draw what was looked at, part by part, every mark, and the outcome."""
-    screen.print(title, style="bold", markup=False, soft_wrap=True)
+    screen.print(printable(title), style="bold", markup=False, soft_wrap=True)
     for part, text in parts.items():
-        screen.print(f"  {part:<10} {text}", markup=False, soft_wrap=True)
+        screen.print(f"  {part:<10} {printable(text)}", markup=False, soft_wrap=True)
     for mark in marks:
         draw(screen, mark)
     screen.print(outcome, style="bold red" if failed else "bold green", markup=False)

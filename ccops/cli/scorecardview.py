@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ccops.core.clock import SystemClock
 from ccops.core.errors import ExitCode, UsageError
 from ccops.core.output import Report
-from ccops.core.profile import find_project
+from ccops.core.profile import find_project, load_profile
 from ccops.core.reports.files import check_writable, write_text
 from ccops.core.reports.markdown import escaped
 from ccops.gate.badge import badge as badge_svg
@@ -35,6 +35,7 @@ def scorecard_report(
     if badge is not None:
         check_writable(badge.resolve())
     found = find_project(project)
+    load_profile(env, found)
     limit = timedelta(hours=int(age[1]) * (24 if age[2] == "d" else 1))
     reading = Reading(found.home / "evidence", env, found.root, SystemClock().now(), limit)
     card = judge(read_items(items or ITEMS), reading)

@@ -17,6 +17,11 @@ def shown(path: Path) -> str:
     except RuntimeError:  # a loop of links
         absolute, here = Path(os.path.abspath(path)), Path.cwd()  # noqa: PTH100 - resolves no links
     text = absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else str(path)
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, and so that it moves no cursor and can be written to any file."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 

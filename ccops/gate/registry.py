@@ -6,6 +6,7 @@ name would overwrite each other's evidence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 
@@ -13,6 +14,7 @@ from ccops.core.errors import UsageError
 from ccops.gate.model import Check, Needs, Stage
 
 GROUP = "ccops.gate.checks"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RULES = ("rules_templates/**/*", "env/*.env")
 _BACKEND = ("ccops/backend/**/*",)
 _ENV = ("--env", "{env}")
@@ -83,11 +85,16 @@ def registry() -> tuple[Check, ...]:
     """Return every check there is. Raises UsageError for a taken name, or an entry that is no check."""
     found = list(BUNDLED)
     for entry in entry_points(group=GROUP):
-        loaded: object = entry.load()
+        try:
+            loaded: object = entry.load()
+        except Exception as error:  # noqa: BLE001 - a package's import may raise anything
+            raise _bad(f"{entry.value}: {type(error).__name__}: {error}") from None
         listed = [loaded] if isinstance(loaded, Check) else loaded
         for one in listed if isinstance(listed, Iterable) else [listed]:
             if not isinstance(one, Check):
                 raise _bad(f"{entry.value} is neither a Check nor a collection of them")
+            if not NAME.fullmatch(one.name):
+                raise _bad(f"{entry.value}: {one.name!r} can't name a file of evidence: a-z, 0-9 and -")
             found.append(one)
     names = [check.name for check in found]
     twice = sorted({name for name in names if names.count(name) > 1})

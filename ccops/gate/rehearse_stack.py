@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ccops.core.ending import terminated
 from ccops.core.errors import CcopsError, Unreachable, UsageError
 from ccops.core.profile import Profile, Project, load_profile
 from ccops.gate.restore import restore
 from ccops.migrations.revision import Revision
 from ccops.migrations.scratch import run
-from ccops.migrations.scratch.ending import terminated
 from ccops.stack import engine
 
 _USERS = ("backend", "worker")

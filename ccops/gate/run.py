@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -17,13 +18,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from ccops.core import evidence
 from ccops.core.clock import Clock
 from ccops.core.errors import ExitCode
+from ccops.core.masking import mask_urls
+from ccops.core.places import printable
 from ccops.gate.model import Check, Outcome, Verdict, verdict_of
 
-_TERM_S = 10.0
+# A rehearsal stops a whole stack before it ends.
+_TERM_S = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +44,27 @@ class Ground:
 
 
 class Running:
-    """The processes under way, so that Ctrl-C and --fail-fast end them and all they started."""
+    """The processes under way, so that Ctrl-C ends them and all they started.
+
+    closed   nothing more begins (--fail-fast)
+    stopped  what runs is being ended
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pids: set[int] = set()
+        self.closed = False
         self.stopped = False
 
     @contextmanager
     def started(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, out: IO[bytes], errors: IO[bytes]
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Start `argv` in a session of its own; whatever is left of it is ended on the way out."""
         with self._lock:
             child = subprocess.Popen(
-                argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, start_new_session=True,
+                argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                start_new_session=True,
             )  # fmt: skip
             self._pids.add(child.pid)
             if self.stopped:
@@ -68,11 +78,19 @@ class Running:
                 _end(child)
 
     def stop(self) -> None:
-        """End everything that runs; a command cleans up behind itself on SIGINT."""
+        """End everything that runs: a command cleans up behind itself on SIGINT, or is killed."""
         with self._lock:
-            self.stopped = True
+            self.closed = self.stopped = True
             for pid in self._pids:
                 _signal(pid, signal.SIGINT)
+        late = threading.Timer(_TERM_S, self._kill)
+        late.daemon = True
+        late.start()
+
+    def _kill(self) -> None:
+        with self._lock:
+            for pid in self._pids:
+                _signal(pid, signal.SIGKILL)
 
 
 def run_all(
@@ -92,7 +110,7 @@ def run_all(
     ended: dict[str, Outcome] = {}
 
     def one(check: Check) -> Outcome:
-        if running.stopped:
+        if running.closed:
             return Outcome(check, Verdict.SKIPPED, ExitCode.OK, 0.0, "not begun: another check failed")
         return run(check, ground, running)
 
@@ -100,7 +118,7 @@ def run_all(
         ended[outcome.check.name] = outcome
         told(outcome)
         if fail_fast and outcome.verdict in {Verdict.FAILED, Verdict.NOT_RUN}:
-            running.stopped = True
+            running.closed = True
 
     together = [check for check in checks if not check.alone]
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
@@ -119,13 +137,15 @@ def run_all(
 def run(check: Check, ground: Ground, running: Running | None = None) -> Outcome:
     """Run one check and keep its evidence."""
     words = words_of(check, ground)
+    # Before it runs: what changes meanwhile was not what it looked at.
+    inputs = evidence.digests(ground.root, check.inputs)
     started, began = ground.clock.now(), ground.clock.monotonic()
     code, out, said = _call(check, (*ground.program, *words, "-o", "json"), ground, running or Running())
     seconds = ground.clock.monotonic() - began
     envelope = _envelope(out)
     if code == ExitCode.OK and envelope is None:
         code, said = int(ExitCode.BUG), "the command ended with 0 and printed no result"
-    kept = _keep(check, ground, words, code, started, seconds, envelope)
+    kept = _keep(check, ground, words, code, started, seconds, inputs, envelope)
     issues = envelope.get("issues") if envelope else None
     listed = tuple(one for one in issues if isinstance(one, dict)) if isinstance(issues, list) else ()
     known = ExitCode(code) if code in set(ExitCode) else ExitCode.BUG
@@ -150,20 +170,20 @@ def words_of(check: Check, ground: Ground) -> tuple[str, ...]:
 def _call(check: Check, argv: Sequence[str], ground: Ground, running: Running) -> tuple[int, bytes, str]:
     environ = {**os.environ, "NO_COLOR": "1", "CCOPS_ENV": ground.env}
     environ.pop("CCOPS_OUTPUT", None)
-    try:
-        with running.started(argv, environ, ground.root) as child:
-            try:
-                out, errors = child.communicate(timeout=check.timeout_s)
-            except subprocess.TimeoutExpired:
-                _end(child)
-                out, _ = child.communicate()
-                return int(ExitCode.UNREACHABLE), b"", f"no result within {check.timeout_s:g} s"
-    except OSError as error:
-        return int(ExitCode.UNREACHABLE), b"", f"it could not be started: {error.strerror}"
-    code = child.returncode
-    if code < 0:
-        return int(ExitCode.BUG), out, f"ended by {signal.Signals(-code).name}"
-    return code, out, errors.decode("utf-8", "replace").strip()
+    # Files and no pipes: a pipe stays open as long as any program that the check left behind.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        try:
+            with running.started(argv, environ, ground.root, out, errors) as child:
+                code = child.wait(check.timeout_s)
+        except subprocess.TimeoutExpired:
+            return int(ExitCode.UNREACHABLE), b"", f"no result within {check.timeout_s:g} s"
+        except OSError as error:
+            return int(ExitCode.UNREACHABLE), b"", f"it could not be started: {error.strerror}"
+        out.seek(0)
+        errors.seek(0)
+        if code < 0:
+            return int(ExitCode.BUG), out.read(), f"ended by {signal.Signals(-code).name}"
+        return code, out.read(), errors.read().decode("utf-8", "replace").strip()
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -182,28 +202,41 @@ def _signal(pid: int, number: int) -> None:
 
 def _envelope(out: bytes) -> dict[str, object] | None:
     try:
-        plain = json.loads(out)
-    except ValueError:
+        plain = _clean(json.loads(out))
+    except (ValueError, RecursionError):
         return None
     return plain if isinstance(plain, dict) and "schema" in plain and "issues" in plain else None
+
+
+def _clean(value: object) -> object:
+    """Return JSON without passwords in addresses, and without halves of a character: no file holds one."""
+    if isinstance(value, str):
+        return mask_urls(value.encode("utf-8", "backslashreplace").decode())
+    if isinstance(value, dict):
+        return {str(_clean(key)): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 def _summary(issues: Sequence[Mapping[str, object]], said: str, code: ExitCode) -> str:
     errors = [issue for issue in issues if issue.get("severity") == "error"]
     for issue in (*errors, *issues):
         more = f" (+{len(errors) - 1})" if len(errors) > 1 else ""
-        return f"{issue.get('code')}: {issue.get('message')}{more}"
-    return said.splitlines()[-1][:200] if said else f"ended with {int(code)} and gave no reason"
+        return printable(" ".join(f"{issue.get('code')}: {issue.get('message')}{more}".split()))
+    return (
+        printable(mask_urls(said.splitlines()[-1][:200]))
+        if said
+        else f"ended with {int(code)} and gave no reason"
+    )
 
 
 def _keep(
     check: Check, ground: Ground, words: Sequence[str], code: int, started: datetime, seconds: float,
-    envelope: dict[str, object] | None,
+    inputs: Mapping[str, str], envelope: dict[str, object] | None,
 ) -> Path:  # fmt: skip
     return evidence.write(
         ground.evidence,
         evidence.Evidence(
-            check.name, ground.env, ("ccops", *words), code, started, int(seconds * 1000),
-            evidence.digests(ground.root, check.inputs), ground.versions, envelope,
+            check.name, ground.env, ("ccops", *map(mask_urls, words)), code, started, int(seconds * 1000),
+            inputs, ground.versions, envelope,
         ),
     )  # fmt: skip

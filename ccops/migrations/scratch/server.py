@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccops.core.ending import terminated
 from ccops.core.profile import Profile, Project, load_profile
-from ccops.migrations.scratch.ending import terminated
 from ccops.stack import engine
 
 _ENV = "CCOPS_STACK=embedded\nCCOPS_PROTECTED=0\nAPP_ENV=dev\nUNLIMITED_INVITE_CODE=5858\n"

@@ -9,17 +9,17 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ccops.contract import codes
-from ccops.contract.changes import Change, Core, Path, json_path
+from ccops.contract.changes import Change, Core, Path
 from ccops.contract.load import Document
 from ccops.contract.model import Direction, Finding, Level, Policy, Side, Verdict, Witness
 from ccops.contract.normalise import Source, Sub, frozen
 from ccops.contract.relate import Relation
 from ccops.contract.search import Search
+from ccops.contract.sentences import is_required, said, shown_path, spot_of
 from ccops.contract.wire import shown
 
 MAX_USES = 50  # places where a shared change is tried that could not be shown elsewhere
 MAX_CURL = 500  # characters of a body in a line for curl
-_NAMED = frozenset({"property", "required", "mutability", "renamed-property", "default", "deprecation"})
 
 
 @dataclass(slots=True)
@@ -149,13 +149,13 @@ class Collector:
 
     def _change(self, use: Use, change: Change, root: tuple[Sub, Sub], search: Search) -> None:
         path, core = change
-        spot = _spot(use.place, path)
+        spot = spot_of(use.place, path)
         known = self._by_core.get((id(core), spot))
-        within = _path(path, core)
+        within = shown_path(path, core)
         if known is not None and not self._again(core, known[1], search):
             self._put(known[1], self._groups[known[1]].finding, use.operation, f"{use.label} {within}")
             return
-        direction, required = search.relation.direction, _required(core)
+        direction, required = search.relation.direction, is_required(core)
         code = codes.code_of(core.kind, core.action, direction, required)
         key = (code, spot, core.old_at, core.new_at, frozen(core.old), frozen(core.new))
         group = self._groups.get(key)
@@ -173,7 +173,7 @@ class Collector:
                 side=side,
                 old=core.old,
                 new=core.new,
-                message=_message(core, use.label, within),
+                message=said(core, use.label, within),
                 reason=reason,
                 fingerprint="",
                 witness=use.travelling(witness),
@@ -221,63 +221,6 @@ _PROOF = {
     Direction.RESPONSE: "everything that may be sent now was allowed before",
     Direction.NONE: "",
 }
-
-
-def _spot(place: str, path: Path) -> str:
-    """Return what oasdiff calls the place."""
-    inside = any(step[0] in {"property", "extra", "pattern"} for step in path)
-    if place == "parameter":
-        return "parameter-property" if inside else "parameter"
-    return place if place == "header" else "property" if inside or path else "body"
-
-
-def _path(path: Path, core: Core) -> str:
-    if core.kind in _NAMED and core.name:
-        named = str(core.old) if core.kind == "renamed-property" else core.name
-        return json_path((*path, ("property", named)))
-    return json_path(path)
-
-
-def _required(core: Core) -> bool | None:
-    for held in (core.old, core.new):
-        if core.kind in {"property", "mutability"} and isinstance(held, dict):
-            return bool(held.get("required"))
-    return None
-
-
-def _message(core: Core, place: str, shown: str) -> str:
-    label = codes.KINDS[core.kind][0] if core.kind in codes.KINDS else core.kind
-    where = f"{place} {shown}" if shown != "$" else place
-    old, new = _short(core.old), _short(core.new)
-    match core.kind, core.action:
-        case "property", "added" | "added-to-closed":
-            return f"{where}: new {'required' if _required(core) else 'optional'} property"
-        case "property", _:
-            return f"{where}: {'required' if _required(core) else 'optional'} property removed"
-        case "renamed-property", _:
-            return f"{where}: property renamed to {core.new}"
-        case "required", action:
-            return f"{where}: became {'required' if action == 'added' else 'optional'}"
-        case "nullable", action:
-            return f"{where}: {'may be null now' if action == 'added' else 'may not be null any more'}"
-        case "mutability", action:
-            word = "readOnly" if core.open or core.soft else "visible"
-            return f"{where}: {'came into' if action == 'added' else 'left'} this direction ({word})"
-        case "enum-value", action:
-            return f"{where}: {label} {action}: {old if action == 'removed' else new}"
-        case _, "added" if core.new is not None:
-            return f"{where}: {label} added: {new}"
-        case _, "removed" if core.old is not None:
-            return f"{where}: {label} removed: {old}"
-        case _, action if core.old is None and core.new is None:
-            return f"{where}: {label} {action}"
-        case _, action:
-            return f"{where}: {label} {action}: {old} -> {new}"
-
-
-def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _identity(group: _Group) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ccops.contract.collect import Collector, Use
 from ccops.contract.load import step
 from ccops.contract.model import Direction, Verdict
-from ccops.contract.parameters import Parameter
+from ccops.contract.parameter import Parameter
 
 
 def compare(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from ccops.core.errors import UsageError
 from ccops.smoke import expressions
 from ccops.smoke.mismatch import Mismatch
 from ccops.smoke.quantities import change, is_between, is_close, is_ordered, unwrap
-from ccops.smoke.values import MISSING, Literal, Missing, is_number, jsonable
+from ccops.smoke.signs import TYPES, type_names
+from ccops.smoke.values import MISSING, Literal, jsonable
 
 MAX_RE_TEXT: Final = 10_000  # a pattern that backtracks must not meet a megabyte
 MAX_UNORDERED: Final = 300
@@ -88,27 +87,6 @@ def _re(operand: object, actual: object, context: Context) -> list[Mismatch]:
     except (re.error, RecursionError, OverflowError):
         return [Mismatch(context.path, {"re": "a valid regular expression"}, pattern)]
     return _verdict(found is not None, "re", operand, actual, context)
-
-
-TYPES: Final[Mapping[str, Callable[[object], bool]]] = {
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "float": lambda value: isinstance(value, float),
-    "number": is_number,
-    "str": lambda value: isinstance(value, str),
-    "string": lambda value: isinstance(value, str),
-    "bool": lambda value: isinstance(value, bool),
-    "null": lambda value: value is None,
-    "object": lambda value: isinstance(value, Mapping),
-    "array": lambda value: isinstance(value, list | tuple),
-}
-
-
-def type_names(operand: object) -> list[str]:
-    """Return the operand of `type` as names (YAML's null is "null"); empty when it names no types."""
-    items = operand if isinstance(operand, list | tuple) else [operand]
-    names = ["null" if item is None else item for item in items]
-    known = [name for name in names if isinstance(name, str) and name in TYPES]
-    return known if len(known) == len(names) else []
 
 
 def _type(operand: object, actual: object, context: Context) -> list[Mismatch]:
@@ -263,27 +241,3 @@ def is_matcher(expected: Mapping[str, object]) -> bool:
     if "type" in expected and not type_names(expected["type"]):
         return False
     return "schema" not in expected or isinstance(unwrap(expected["schema"]), Mapping)
-
-
-def _is_uuid(value: object) -> bool:
-    try:
-        return isinstance(value, str) and str(uuid.UUID(value)) == value.lower()
-    except ValueError:
-        return False
-
-
-def _is_iso8601(value: object) -> bool:
-    try:
-        return isinstance(value, str) and len(value) >= 16 and datetime.fromisoformat(value) is not None
-    except ValueError:
-        return False
-
-
-SIGNS: Final[Mapping[str, Callable[[object], bool]]] = {
-    "$any": lambda value: value is not None and not isinstance(value, Missing),
-    "$absent": lambda value: isinstance(value, Missing),
-    "$uuid": _is_uuid,
-    "$iso8601": _is_iso8601,
-}
-
-__all__ = ["MATCHERS", "SIGNS", "TYPES", "Context", "compile_pattern", "is_matcher", "type_names", "unwrap"]

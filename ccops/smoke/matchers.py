@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ccops.smoke import expressions
-from ccops.smoke.conditions import MATCHERS, SIGNS, Context, is_matcher, unwrap
+from ccops.smoke.conditions import MATCHERS, Context, is_matcher
 from ccops.smoke.mismatch import Mismatch, render_mismatches
+from ccops.smoke.quantities import unwrap
+from ccops.smoke.signs import SIGNS
 from ccops.smoke.values import MISSING, Literal, Missing, normal, same_scalar
 
 __all__ = [

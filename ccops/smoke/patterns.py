@@ -6,10 +6,11 @@ import difflib
 import re
 from typing import Final
 
-from ccops.smoke.conditions import MATCHERS, SIGNS, TYPES, compile_pattern, type_names
+from ccops.smoke.conditions import MATCHERS, compile_pattern
 from ccops.smoke.document import Node
 from ccops.smoke.findings import nearest, suggestion
 from ccops.smoke.reader import Reader
+from ccops.smoke.signs import SIGNS, TYPES, type_names
 
 # No field of a frame or row is called like these, so beside an unknown key they give a mistake away.
 _SURE: Final = frozenset({"gt", "ge", "lt", "le", "between", "approx", "unordered", "changed_by"})

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from ccops.smoke import tables
-from ccops.smoke.conditions import MATCHERS, SIGNS
+from ccops.smoke.conditions import MATCHERS
 from ccops.smoke.declared import installed_acts
+from ccops.smoke.signs import SIGNS
 from ccops.smoke.tables import Field, Shape
 
 SCHEMA_ID: Final = "urn:ccops:scenario:v1"

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, Producer
+from confluent_kafka.admin import AdminClient
 
 from ccops.backend import kafka_client, metrics
 from ccops.backend.repositories.outbox import OutboxRow, Place
@@ -34,16 +35,21 @@ class Session:
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-relay")
         self._producer: Producer | None = None
+        self._admin: AdminClient | None = None
 
     async def __aenter__(self) -> Session:
         try:
             await self._in_thread(self._open)
         except BaseException:
-            self._thread.shutdown(wait=False)
+            self._leave()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        """Let the thread give up the clients: it waits for a broker whose name is gone, this one must not."""
         self._closing = True
         self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
@@ -60,6 +66,7 @@ class Session:
         """Return each partition's high watermark; creates missing topics first."""
 
         def ask() -> dict[tuple[str, int], int]:
+            assert self._admin is not None
             kafka_client.ensure_topics(self._admin)
             return kafka_client.high_watermarks(self._admin, places)
 
@@ -77,6 +84,7 @@ class Session:
         if self._producer is not None:
             self._producer.purge(in_queue=True, in_flight=True)
             self._producer = None
+        self._admin = None
 
     def _send(self, rows: Sequence[OutboxRow]) -> list[tuple[int, Place]]:
         assert self._producer is not None
@@ -125,4 +133,11 @@ class Session:
         return bool(self._trouble_at) and time.monotonic() - self._trouble_at > _GRACE_S
 
     async def _in_thread(self, call: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        def guarded() -> Answer:
+            try:
+                return call()
+            except Exception as error:  # noqa: BLE001 - it is raised again
+                # Its frames hold the clients, which would be given up by whoever handles it.
+                raise error.with_traceback(None) from None
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, guarded)

@@ -14,6 +14,7 @@ from ccops.core.profile import find_project, load_profile
 from ccops.core.reports.files import check_writable, write_text
 from ccops.core.reports.markdown import escaped
 from ccops.gate.badge import badge as badge_svg
+from ccops.gate.ground import ground_of
 from ccops.gate.scorecard import ITEMS, LEVELS, Judged, Reading, Scorecard, State, judge, read_items
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def scorecard_report(
     found = find_project(project)
     load_profile(env, found)
     limit = timedelta(hours=int(age[1]) * (24 if age[2] == "d" else 1))
-    reading = Reading(found.home / "evidence", env, found.root, SystemClock().now(), limit)
+    clock = SystemClock()
+    ground = ground_of(env, found, clock)
+    reading = Reading(ground.evidence, env, found.root, clock.now(), limit, ground.versions)
     card = judge(read_items(items or ITEMS), reading)
     if badge is not None:
         write_text(str(badge), badge_svg("ccops", card.level))

@@ -81,21 +81,36 @@ def read(path: Path) -> Evidence | None:
             versions={str(key): str(value) for key, value in plain["versions"].items()},
             report=plain.get("report"),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
 def digests(root: Path, patterns: Iterable[str]) -> dict[str, str]:
-    """Return a digest for each glob below `root`, over names and bytes; "" where nothing matches."""
+    """Return a digest for each glob below `root`, over names and bytes; "" where nothing matches.
+
+    A pattern that is no glob below a folder matches nothing; a file that can't be read has its own digest.
+    """
     return {pattern: _digest(root, pattern) for pattern in patterns}
 
 
 def _digest(root: Path, pattern: str) -> str:
     total = hashlib.sha256()
     seen = False
-    for path in sorted(root.glob(pattern)):
+    try:
+        paths = sorted(root.glob(pattern))
+    except (ValueError, NotImplementedError):
+        return ""
+    for path in paths:
         if path.is_file() and "__pycache__" not in path.parts:
             seen = True
             total.update(f"{path.relative_to(root).as_posix()}\0".encode())
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+            total.update(_content(path))
     return total.hexdigest() if seen else ""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        return f"unreadable: {error.errno}".encode()

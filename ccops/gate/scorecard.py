@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -28,13 +29,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One box of the checklist. Without evidence, `lacks` says what it would take."""
+    """One box of the checklist. Without evidence, `lacks` says what it would take.
+
+    ran  words that a recorded run must have had: any program can be recorded under any name
+    """
 
     id: str
     level: str
     title: str
     evidence: tuple[str, ...] = ()
     lacks: str = ""
+    ran: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,11 @@ class Scorecard:
 
     @property
     def level(self) -> str:
-        """Return the level that is reached, or "L0"."""
+        """Return the level that is reached, or "L0". A level that asks for nothing is reached by nobody."""
         reached = "L0"
         for level in LEVELS:
-            if not all(one.state is State.MET for one in self.items if one.item.level == level):
+            met, of = self.count(level)
+            if met < of or not of:
                 break
             reached = level
         return reached
@@ -78,9 +84,23 @@ def read_items(path: Path = ITEMS) -> tuple[Item, ...]:
     import yaml
 
     try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        plain = yaml.safe_load(text)
+        # Of two items of one id the last would stand for both.
+        nodes = getattr(yaml.compose(text, yaml.SafeLoader), "value", ())
+        twice = Counter(str(key.value) for key, _ in nodes)
+        if again := [ident for ident, times in twice.items() if times > 1]:
+            raise ValueError(f"{again[0]} is there twice")
         return tuple(_item(str(ident), fields) for ident, fields in plain.items())
-    except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        OSError,
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise UsageError(
             "SCORECARD_INVALID",
             f"{path.name} can't be read",
@@ -92,23 +112,26 @@ def read_items(path: Path = ITEMS) -> tuple[Item, ...]:
 def _item(ident: str, fields: Mapping[str, object]) -> Item:
     level, title = str(fields["level"]), str(fields["title"])
     names = fields.get("evidence") or ()
-    lacks = str(fields.get("lacks") or "")
+    lacks, ran = str(fields.get("lacks") or ""), fields.get("ran") or ()
+    if not isinstance(ran, list | tuple):
+        raise ValueError(f"{ident}: ran is a list of words")
     if level not in LEVELS or not isinstance(names, list | tuple) or bool(names) == bool(lacks):
         raise ValueError(f"{ident}: level is one of {', '.join(LEVELS)}; either evidence or lacks")
-    if unknown := set(fields) - {"level", "title", "evidence", "lacks"}:
+    if unknown := set(fields) - {"level", "title", "evidence", "lacks", "ran"}:
         raise ValueError(f"{ident}: unknown {', '.join(sorted(unknown))}")
-    return Item(ident, level, title, tuple(map(str, names)), lacks)
+    return Item(ident, level, title, tuple(map(str, names)), lacks, tuple(map(str, ran)))
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Where the evidence lies and what it is held against."""
+    """Where the evidence lies and what it is held against. `versions` are those of now."""
 
     folder: Path
     env: str
     root: Path
     now: datetime
     max_age: timedelta
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge(items: Sequence[Item], reading: Reading) -> Scorecard:
@@ -131,8 +154,11 @@ def _judged(
     ages: list[timedelta] = []
     for name in item.evidence:
         one = found[name]
-        if one is None:
-            return Judged(item, State.MISSING, f"{name}: no evidence")
+        # A copy of another check's file under this name is none of this one's.
+        if one is None or (one.check, one.env) != (name, reading.env):
+            return Judged(item, State.MISSING, f"{name}: no evidence{_of_a_run(item)}")
+        if not set(item.ran) <= set(one.argv):
+            return Judged(item, State.MISSING, f"{name}: another program ran, no evidence{_of_a_run(item)}")
         age = reading.now - one.started_at
         ages.append(age)
         if one.exit_code != 0:
@@ -141,10 +167,26 @@ def _judged(
             return Judged(item, State.STALE, f"{name}: {_days(age)} old", age)
         if age < timedelta(minutes=-5):
             return Judged(item, State.STALE, f"{name}: dated in the future", age)
+        if older := _outgrown(one, reading):
+            return Judged(item, State.STALE, f"{name}: {older}", age)
         changed = [pattern for pattern, was in one.inputs.items() if fresh[pattern] != was]
         if changed:
             return Judged(item, State.STALE, f"{name}: {changed[0]} changed since", age)
     return Judged(item, State.MET, "", max(ages))
+
+
+def _of_a_run(item: Item) -> str:
+    return f" of a run of `{' '.join(item.ran)}`" if item.ran else ""
+
+
+def _outgrown(one: Evidence, reading: Reading) -> str:
+    """Say what is not as it was: the tool; of a recorded run, whose inputs nobody named, the commit."""
+    recorded = not one.inputs and one.argv[:1] != ("ccops",)
+    for name in ("ccops", "commit") if recorded else ("ccops",):
+        was, now = one.versions.get(name, "?"), reading.versions.get(name)
+        if now is not None and was != now:
+            return f"made with {name} {was[:12]}, now {now[:12]}"
+    return ""
 
 
 def _days(age: timedelta) -> str:

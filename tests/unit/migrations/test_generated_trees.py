@@ -18,6 +18,7 @@ DEFECTS = (
     "none",
     "heads",
     "missing",
+    "orphan",
     "duplicate",
     "cycle",
     "self",

@@ -205,7 +205,7 @@ def _writes(home: OnDocker, site: writes.Site) -> float:
     shares = list(itertools.islice(itertools.cycle(ports), CLIENTS))
     load = offer_over(shares, site.buys, seconds=SECONDS, warm_up_s=1.0)
     late = sum(load.unexpected(200).values())
-    # On a machine that others fill a row may be waited for longer than the backend allows: 409, nothing is done.
+    # Where others fill the machine a row is waited for longer than the backend allows: 409, nothing is done.
     if set(load.statuses) - {200, 409} or late > _LATE * len(load.latencies):
         writes.good(load, "buy")
     return (len(load.latencies) - late) / load.seconds

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,8 @@ from ccops.stack import engine
 _USERS = ("backend", "worker")
 _OURS = "CCOPS_STACK=embedded\nCCOPS_PROTECTED=0\n"
 _ALLOWED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+# As the parser of env files reads a line: blanks before the name are cut there.
+_OF_THE_TOOL = re.compile(r"[ \t\r]*(?:export[ \t]+)?CCOPS_")
 _JOURNEY_S = 600.0
 _TABLES = """
 SELECT quote_ident(n.nspname)||'.'||quote_ident(c.relname) FROM pg_class c
@@ -157,8 +160,8 @@ def stack_stage(
 
 def settings_of(path: Path) -> str:
     """Return an env file without what is meant for the tool: its targets are somebody's systems."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return "".join(f"{line}\n" for line in lines if not line.removeprefix("export ").startswith("CCOPS_"))
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    return "".join(f"{line}\n" for line in lines if not _OF_THE_TOOL.match(line))
 
 
 def _journey_failed(code: int, out: bytes, said: bytes) -> CcopsError:

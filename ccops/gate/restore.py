@@ -47,7 +47,13 @@ def restore(url: str, dump: Path) -> None:
         done = subprocess.run(argv, env=environ, capture_output=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise _bad(dump, f"it was not restored within {_TIMEOUT_S:g} s") from None
-    wrong = errors_of(done.stderr.decode("utf-8", "replace"))
+    said = done.stderr.decode("utf-8", "replace")
+    wrong = errors_of(said)
+    # psql ends with 0 over errors of SQL; pg_restore with 1, also over those that do no harm.
+    ended = done.returncode not in ({0, 1} if head == _CUSTOM else {0})
+    if ended and not wrong:
+        last = mask_urls(said.strip().splitlines()[-1]) if said.strip() else "without a word"
+        wrong = [f"{Path(argv[0]).name} ended with {done.returncode}: {last}"]
     if wrong:
         raise _bad(dump, "\n".join(wrong[:5]))
 

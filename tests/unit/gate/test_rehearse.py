@@ -10,6 +10,7 @@ import pytest
 
 from ccops.core.clock import SystemClock
 from ccops.core.errors import UsageError
+from ccops.gate import restore as restoring
 from ccops.gate.rehearse import Rehearsal, Route, Step, lost_rows, rehearse, route_of
 from ccops.gate.rehearse_stack import settings_of
 from ccops.gate.restore import errors_of, restore
@@ -172,8 +173,32 @@ def test_a_start_that_is_not_before_the_head_is_a_usage_error(wanted: str) -> No
 
 def test_the_tools_own_settings_of_an_environment_are_left_behind(tmp_path: Path) -> None:
     path = tmp_path / "prod.env"
-    path.write_text("CCOPS_STACK=external\nexport CCOPS_DATABASE_URL=postgresql://p\nAPP_ENV=dev\n")
-    assert settings_of(path) == "APP_ENV=dev\n"
+    path.write_text(
+        "\ufeffCCOPS_STACK=external\nexport CCOPS_DATABASE_URL=postgresql://p\nAPP_ENV=dev\n"
+        "  CCOPS_PROM_URL=http://p\n\texport \tCCOPS_KAFKA=p\r\nX=CCOPS_"
+    )
+    assert settings_of(path) == "APP_ENV=dev\nX=CCOPS_\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "code", "fine"), [(b"PGDMP", 1, True), (b"PGDMP", 2, False), (b"--", 3, False)]
+)
+def test_a_restore_that_breaks_off_without_a_word_is_no_restore(
+    head: bytes, code: int, fine: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nexit {code}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(restoring, "_program", lambda name: str(program))
+    dump = tmp_path / "casino.dump"
+    dump.write_bytes(head)
+
+    if fine:
+        restore("postgresql://nobody@127.0.0.1:9/nothing", dump)
+        return
+    with pytest.raises(UsageError, match="restored") as error:
+        restore("postgresql://nobody@127.0.0.1:9/nothing", dump)
+    assert f"ended with {code}" in error.value.evidence
 
 
 @pytest.mark.parametrize("text", [b"", b"\x1f\x8b\x08packed"])

@@ -195,7 +195,7 @@ def _writing(found: dict[int, list[float]], rests_on: str, name: str) -> list[Fi
 async def _players(home: OnDocker) -> writes.Site:
     people = await crowd(home.urls()[0], _PLAYERS)
     with psycopg.connect(home.url("CCOPS_DATABASE_URL")) as conn:
-        conn.execute(writes.RICH, (writes.GOLD,))
+        conn.execute(f"{writes.RICH} WHERE id = ANY(%s)".encode(), (writes.GOLD, [one.id for one in people]))
     return writes.Site(0, 0, (), tuple(one.token for one in people))
 
 

@@ -13,7 +13,8 @@ from ccops.core.clock import SystemClock, iso
 from ccops.core.errors import UsageError
 from ccops.core.output import Report
 from ccops.core.profile import Profile
-from ccops.rules.alerts import Alert, check_alert, check_ident, listed, parse_matchers, url_of
+from ccops.rules.alerts import Alert, check_alert, check_ident, listed, parse_matchers
+from ccops.rules.places import alertmanager_of
 from ccops.rules.silences import Silence, Silencer, check_lease, open_silencer, owner_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Call:
 def list_report(profile: Profile) -> Report:
     """Ask for alerts and silences. Raises Unreachable."""
     clock = SystemClock()
-    with open_alertmanager(url_of(profile)) as client:
+    with open_alertmanager(alertmanager_of(profile)) as client:
         found, silences = listed(client), Silencer(client, clock).living()
     now = clock.now()
     return Report(
@@ -62,7 +63,7 @@ def silence_report(profile: Profile, call: Call, lease: str, reason: str, *, any
     if not any_name:
         check_alert(call.name, profile)
     clock = SystemClock()
-    with open_silencer(url_of(profile), clock) as silencer:
+    with open_silencer(alertmanager_of(profile), clock) as silencer:
         extended = silencer.find(matchers, call.author) is not None
         made = silencer.begin(matchers, call.author, reason.strip(), length)
     said = f"silenced until {iso(made.ends_at)} by {made.owner}{' (extended)' if extended else ''}"
@@ -86,7 +87,7 @@ def unsilence_report(profile: Profile, call: Call, ident: str) -> Report:
     if ident:
         check_ident(ident, call.match)
     matchers = {} if ident else parse_matchers(call.name, call.match)
-    with open_silencer(url_of(profile), SystemClock()) as silencer:
+    with open_silencer(alertmanager_of(profile), SystemClock()) as silencer:
         found = [ident] if ident else _own(silencer, matchers, call.author)
         idents = [one for one in found if silencer.end(one, call.author)]
     said = f"ended {', '.join(idents)}" if idents else f"{call.author} has no such silence: nothing to do"

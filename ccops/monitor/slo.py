@@ -12,7 +12,7 @@ from ccops.core.reports.marks import Mark, Severity
 from ccops.monitor.history import Window, open_history, parse_since
 from ccops.monitor.objectives import JOB, MEASURES, Limits, Outcome, Verdict
 from ccops.monitor.stored import ask, idempotency, negative_balances
-from ccops.monitor.verify import url_of
+from ccops.rules.places import prometheus_of
 from ccops.rules.project import resolved_of
 from ccops.rules.server import open_server
 
@@ -71,7 +71,7 @@ def report(
     """
     window = parse_since(since, now)
     limits = Limits(resolved_of(profile, sets))
-    url = url_of(profile)
+    url = prometheus_of(profile)
     with open_server(url, timeout=30.0) as client:
         history = open_history(client, window, JOB)
         found, note, silent = ask(profile)

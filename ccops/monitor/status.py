@@ -11,7 +11,7 @@ from ccops.clients.alertmanager import open_alertmanager
 from ccops.core.clock import Clock
 from ccops.core.errors import ExitCode, Unreachable
 from ccops.core.profile import Profile
-from ccops.monitor.verify import url_of
+from ccops.rules.places import prometheus_of
 from ccops.rules.server import LoadedGroup, Target, loaded_groups, open_server, targets
 from ccops.rules.silences import KEY, Silence, Silencer
 
@@ -55,7 +55,7 @@ class Status:
 
 def status(profile: Profile, clock: Clock) -> Status:
     """Return the state of monitoring now. Raises Unreachable when Prometheus does not answer."""
-    url = url_of(profile)
+    url = prometheus_of(profile)
     with open_server(url) as client:
         found, groups, active = targets(client), loaded_groups(client), _active(client)
     silences, why = _silences(profile, clock)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ccops.core.errors import Unreachable
 from ccops.core.profile import Profile
 from ccops.core.reports.marks import Mark, Severity
 from ccops.monitor.check import check_templates
@@ -14,8 +13,9 @@ from ccops.monitor.dashboards import Dashboard, Panel
 from ccops.monitor.layout import mark
 from ccops.monitor.live import Answer, ask_all
 from ccops.monitor.queries import Query, query_of, variables_of
+from ccops.rules.places import prometheus_of
 from ccops.rules.project import RuleSet, rule_set
-from ccops.rules.server import KEY, LoadedGroup, Target, loaded_groups, open_server, targets
+from ccops.rules.server import LoadedGroup, Target, loaded_groups, open_server, targets
 
 if TYPE_CHECKING:
     import httpx
@@ -49,23 +49,11 @@ class VerifiedMonitor:
         return any(one.severity is Severity.ERROR for one in self.marks)
 
 
-def url_of(profile: Profile, chosen: str = "") -> str:
-    """Return where Prometheus is. Raises Unreachable when nobody says it."""
-    if url := chosen or profile.get(KEY):
-        return url
-    raise Unreachable(
-        "PROMETHEUS_MISSING",
-        f"{profile.env} has no Prometheus",
-        evidence=f"{KEY} is set neither in env/{profile.env}.env nor by a living stack that has one",
-        next_step="ccops status    says whether it is installed" if profile.ours else f"set {KEY}, or --url",
-    )
-
-
 def verify(profile: Profile, url: str = "") -> VerifiedMonitor:
     """Ask the Prometheus of `profile`, or that at `url`. Raises Unreachable, and UsageError as check does."""
     rules = rule_set(profile)
     checked = check_templates(rules)
-    place = url_of(profile, url)
+    place = prometheus_of(profile, url, "--url")
     with open_server(place, timeout=20.0) as client:
         answers, marks = _panels(client, checked.dashboards)
         found, groups = targets(client), loaded_groups(client)

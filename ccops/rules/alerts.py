@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from ccops.core.errors import Refused, Unreachable, UsageError
 from ccops.core.profile import Profile
 from ccops.rules import server
-from ccops.rules.silences import KEY
 
 if TYPE_CHECKING:
     import httpx
@@ -35,18 +34,6 @@ class Alert:
     def name(self) -> str:
         """Return the alert's name."""
         return self.labels.get("alertname", "")
-
-
-def url_of(profile: Profile) -> str:
-    """Return where Alertmanager is. Raises Unreachable when the profile says nothing."""
-    if url := profile.get(KEY):
-        return url
-    raise Unreachable(
-        "ALERTMANAGER_MISSING",
-        f"{profile.env} has no Alertmanager",
-        evidence=f"{KEY} is set neither in env/{profile.env}.env nor by a living stack that has one",
-        next_step="ccops status    says whether it is installed" if profile.ours else f"set {KEY}",
-    )
 
 
 def listed(client: httpx.Client) -> tuple[Alert, ...]:

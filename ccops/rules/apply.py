@@ -67,18 +67,6 @@ class Done:
     backup: str = ""
 
 
-def url_of(profile: Profile) -> str:
-    """Return where Prometheus is. Raises Unreachable when the profile says nothing."""
-    if url := profile.get(server.KEY):
-        return url
-    raise Unreachable(
-        "PROMETHEUS_MISSING",
-        f"{profile.env} has no Prometheus",
-        evidence=f"{server.KEY} is set neither in env/{profile.env}.env nor by a living stack that has one",
-        next_step="ccops status    says whether it is installed" if profile.ours else f"set {server.KEY}",
-    )
-
-
 def check_confirmed(profile: Profile, confirm: str, reason: str) -> None:
     """Refuse on a protected profile unless what is changed was typed and a reason was given."""
     kept = "it goes to the log of applied rules"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from ccops.core.errors import Refused
 from ccops.core.profile import Profile
-from ccops.rules.apply import Job, url_of
+from ccops.rules.apply import Job
 from ccops.rules.folder import folder_of, mounted
 from ccops.rules.loading import Place
+from ccops.rules.places import prometheus_of
 from ccops.rules.project import Options, RuleSet, rule_set
 
 _SHOWN = 8
@@ -32,7 +33,7 @@ def job_of(
     rules = rule_set(profile, options)
     _check(rules)
     chosen = folder_of(profile, rules_dir)
-    place = Place(url_of(profile), chosen, timeout_s, tell, mounted=mounted(profile, chosen))
+    place = Place(prometheus_of(profile), chosen, timeout_s, tell, mounted=mounted(profile, chosen))
     return Job(profile, {file.name: file.text for file in rules.rendered.files}, place, reason)
 
 

@@ -202,12 +202,12 @@ class Systems:
         return await self._stack.enter_async_context(probe)
 
     async def _open_alerts(self) -> AlertsProbe:
-        from ccops.rules.alerts import url_of
+        from ccops.rules.places import alertmanager_of
 
         # A living stack may have no Alertmanager: then the next step is to install one, not `ccops up`.
         profile = self.targets.profile
         if profile is not None and "alerts" not in self.targets.urls:
-            url = url_of(profile)
+            url = alertmanager_of(profile)
         else:
             url = self.targets.url("alerts")
         return await self._stack.enter_async_context(open_alerts_probe(url))

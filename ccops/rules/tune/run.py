@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from ccops.clients.alertmanager import open_alertmanager
-from ccops.core.errors import Unreachable, UsageError
+from ccops.core.errors import UsageError
 from ccops.core.profile import Profile
 from ccops.rules.flat import FlatRule, flatten
+from ccops.rules.places import alertmanager_of, prometheus_of
 from ccops.rules.project import RuleSet, rule_set, templates_of
-from ccops.rules.server import KEY, loaded_groups, open_server
+from ccops.rules.server import loaded_groups, open_server
 from ccops.rules.tune.fetch import fetch, load_history
 from ccops.rules.tune.model import History, Interval, Proposal, Verdict, Window
 from ccops.rules.tune.propose import Wishes, propose
@@ -34,7 +35,6 @@ class TuneCall:
     step: int = 0
     from_json: Path | None = None
     exclude_silences: bool = False
-    alertmanager: str = ""
     wishes: Wishes = field(default_factory=Wishes)
 
 
@@ -111,7 +111,7 @@ def _histories(
         return
     if not targets:
         return
-    with open_server(_url(profile, call), timeout=10.0) as client:
+    with open_server(prometheus_of(profile, call.url, "--prom"), timeout=10.0) as client:
         loaded = {group.name: group.interval_s for group in loaded_groups(client)}
         for one in targets:
             interval = one.rule.interval_s or loaded.get(one.rule.group, _SERVER_DEFAULT_S)
@@ -128,30 +128,10 @@ def window_of(now: datetime, since_s: int, step: int) -> Window:
 def _with_silences(profile: Profile, call: TuneCall) -> Wishes:
     if not call.exclude_silences:
         return call.wishes
-    url = call.alertmanager or profile.get("CCOPS_ALERTMANAGER_URL")
-    if not url:
-        raise _nowhere("CCOPS_ALERTMANAGER_URL", profile, "ALERTMANAGER")
     found: tuple[Interval, ...]
-    with open_alertmanager(url) as client:
+    with open_alertmanager(alertmanager_of(profile)) as client:
         found = silence_history(client)
     wishes = call.wishes
     return Wishes(
         wishes.budget, wishes.guard, wishes.incidents, (*wishes.excluded, *found), wishes.thresholds
-    )
-
-
-def _url(profile: Profile, call: TuneCall) -> str:
-    if url := call.url or profile.get(KEY):
-        return url
-    raise _nowhere(KEY, profile, "PROMETHEUS")
-
-
-def _nowhere(key: str, profile: Profile, system: str) -> Unreachable:
-    return Unreachable(
-        "STACK_DOWN",
-        f"there is no address for {system.lower()} of {profile.env}",
-        evidence=f"{key} is set neither in env/{profile.env}.env nor by a living stack",
-        next_step=f"--prom URL, or set {key} in env/{profile.env}.env"
-        if system == "PROMETHEUS"
-        else f"set {key} in env/{profile.env}.env",
     )

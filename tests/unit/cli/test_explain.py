@@ -15,6 +15,7 @@ from ccops.__main__ import main
 from ccops.cli.explainview import explanations, find
 from ccops.contract.codes import catalogue
 from ccops.contract.lint_routes import CODES
+from ccops.core.yamltree import compose
 from ccops.rules.check.finding import SORTS
 
 PACKAGE = Path(__file__).resolve().parents[3] / "ccops"
@@ -122,6 +123,11 @@ def test_codes_of_the_contract_gate_the_linter_and_the_rules_check_are_explained
     every = explanations()
     assert set(catalogue()) | set(CODES) | set(SORTS) <= set(every)
     assert all(one.means and one.do for one in every.values())
+
+
+def test_no_code_is_explained_twice() -> None:
+    text = (PACKAGE / "core" / "explanations.yml").read_text(encoding="utf-8")
+    assert compose(text)[1] == ()
 
 
 def test_no_explanation_is_left_over_from_a_code_that_is_gone() -> None:

@@ -87,8 +87,8 @@ def export(
     wish = Wish(profile.value, parse_replicas(replicas or ()), publish, secrets)
     target = None if str(out) == "-" else out
     made, text = swarmfiles.export(chosen, wish, target)
-    changed = swarmfiles.write(target, text) if target else True
     folder = swarmfiles.secrets(chosen) if target and secrets is SecretsFrom.FILES else None
+    changed = swarmfiles.write(target, text) if target else True
     if target is None and output is Output.TEXT:
         sys.stdout.write(text)
         return

@@ -86,7 +86,17 @@ def write(out: Path, text: str) -> bool:
 
 
 def secrets(profile: Profile) -> Path:
-    """Write the secrets' files as `ccops up` does, made up where there are none; return their folder."""
+    """Write the secrets' files as `ccops up` does, made up where there are none; return their folder.
+
+    Raises Refused for a profile of systems that run elsewhere: they have secrets, and these would be others.
+    """
+    if profile.stack_kind == "external":
+        raise Refused(
+            "STACK_EXTERNAL",
+            f"{profile.env} says CCOPS_STACK=external: its secrets are not ours to make up",
+            evidence=f"env/{profile.env}.env describes systems that run elsewhere",
+            next_step=f"ccops stack export --swarm --env {profile.env} --secrets external",
+        )
     state_dir = StateDir(profile.state_dir)
     state_dir.create()
     secretfiles.write(state_dir, site_of(state_dir, choices_of(profile)))

@@ -257,6 +257,17 @@ def test_the_command_writes_file_and_secrets_and_says_what_is_lost_and_how_to_de
     assert passwords not in ran.out + out.read_text() + again.out
 
 
+def test_nobody_makes_up_secrets_for_systems_that_run_elsewhere(tmp_path: Path) -> None:
+    env, out = {"CCOPS_HOME": str(tmp_path / "home")}, tmp_path / "stack.yml"
+
+    ran = run_ccops("stack", "export", "--swarm", "--env", "prod", "--out", str(out), env=env)
+    assert (ran.code, "STACK_EXTERNAL" in ran.err, out.exists()) == (3, True, False)
+    assert "--secrets external" in ran.err
+    words = ("stack", "export", "--swarm", "--env", "prod", "--secrets", "external", "--out", str(out))
+    assert run_ccops(*words, env=env).code == 0
+    assert not (tmp_path / "home").exists()
+
+
 def test_without_a_format_the_command_says_which_there_is(tmp_path: Path) -> None:
     ran = run_ccops("stack", "export", env={"CCOPS_HOME": str(tmp_path)})
 

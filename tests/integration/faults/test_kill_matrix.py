@@ -24,13 +24,19 @@ VICTIMS = {
 }
 
 
-def owner_of(address: str) -> int:
-    """Return the pid that listens on the port of `address`: the process itself, not a wrapper."""
+def owner_of(address: str, within_s: float = 30.0) -> int:
+    """Return the pid that listens on the port of `address`: the process itself, not a wrapper.
+
+    What was killed a moment ago is started again first.
+    """
     port = urlsplit(address if "://" in address else f"tcp://{address}").port
-    for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-            return connection.pid
-    raise AssertionError(f"nobody listens on {port}")
+    end = time.monotonic() + within_s
+    while True:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return connection.pid
+        assert time.monotonic() < end, f"nobody listens on {port}"
+        time.sleep(0.1)
 
 
 @pytest.mark.fault

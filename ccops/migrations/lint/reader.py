@@ -1,4 +1,4 @@
-"""Walks the functions of a migration statement by statement, loops over literals unrolled.
+"""Walks a migration statement by statement. Loops over literals are unrolled.
 
 Where ways part, a name keeps what it is on all of them; what may be this or that is computed, and said.
 """
@@ -29,16 +29,15 @@ from ccops.migrations.lint.words import shortened
 _RUNS = frozenset({"execute", "exec_driver_sql", "scalar", "scalars", "executemany"})
 _DROPS = frozenset({"drop", "drop_all"})  # of SQLAlchemy's tables, types and metadata
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_DEEPEST, _MOST_TURNS = 6, 500
+_DEEPEST, _MOST_TURNS, _MOST_STEPS = 6, 500, 20_000
 
 
 @dataclass(slots=True)
 class Reader:
     """Walks functions of one module. `names` of a function are values that are known.
 
-    direct   names that stand for an operation itself
-    foreign  names from modules that are not looked into
-    around   by function: the names of the function it stands in
+    direct, foreign  names of single operations; names from modules that are not looked into
+    around           by function: the names of the function it stands in
     """
 
     functions: dict[str, ast.FunctionDef]
@@ -50,13 +49,18 @@ class Reader:
     around: dict[str, Bound] = field(default_factory=dict)
     open: list[str] = field(default_factory=list)
     autocommit: bool = False
+    steps: int = 0
 
     def body(self, nodes: Sequence[ast.stmt], names: Bound) -> None:
         for node in nodes:
             self.statement(node, names)
 
     def statement(self, node: ast.stmt, names: Bound) -> None:
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        self.steps += 1  # loops in loops, and calls in calls, multiply
+        if self.steps >= _MOST_STEPS:
+            if self.steps == _MOST_STEPS:
+                self.say(node, iter([Action(Does.COMPUTED, sql="more steps than can be followed")]))
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             self.assignment(node, names)
         elif isinstance(node, ast.For):
             self.calls(node.iter, names)

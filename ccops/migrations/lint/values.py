@@ -14,6 +14,7 @@ from ccops.migrations.lint.action import UNKNOWN as HOLE
 Names = Mapping[str, object]
 _SAME = frozenset({"f", "text", "dedent", "strip", "str", "lstrip", "rstrip", "cleandoc", "literal_column"})
 _MOST = 500
+_LARGEST = 2**20
 
 
 class Unknown:
@@ -24,7 +25,15 @@ UNKNOWN = Unknown()
 
 
 def value(node: ast.expr | None, names: Names) -> object:
-    """Return what `node` comes to: texts, numbers, tuples, dictionaries, or UNKNOWN."""
+    """Return what `node` comes to: texts, numbers, tuples, dictionaries, or UNKNOWN.
+
+    What grows without end (`s += s` in a loop) is not known either: it would fill the memory.
+    """
+    found = _value(node, names)
+    return UNKNOWN if isinstance(found, str | tuple | dict) and len(found) > _LARGEST else found
+
+
+def _value(node: ast.expr | None, names: Names) -> object:
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name):

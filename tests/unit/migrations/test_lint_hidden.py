@@ -247,3 +247,22 @@ def test_what_a_docstring_says_of_plans_and_comments_is_no_plan_and_no_comment(p
     write(project, "cc", "bb", 'op.drop_column("users", "a")', above=above)
 
     assert codes(linted(project)) == ["DROP_COLUMN"]
+
+
+LOOP = f"({'1, ' * 40})"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "up",
+    [
+        f"s = 'ab'\nfor i in {LOOP}:\n    s += s\nop.execute(s)",
+        f"s = ('ab',)\nfor i in {LOOP}:\n    s = s + s\nfor t in s:\n    op.execute(t)",
+        f"for a in {LOOP}:\n    for b in {LOOP}:\n        for c in {LOOP}:\n            op.execute('X')",
+        "def f():\n" + "    f()\n" * 30 + "f()",
+    ],
+)
+def test_what_multiplies_ends_and_is_said(project: Tree, up: str) -> None:
+    write(project, "bb", "aa", up)
+
+    assert codes(linted(project)) == COMPUTED

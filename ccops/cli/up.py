@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,6 +88,7 @@ def up(
     stream.write(f"ccops up: {env}\n")
     stream.flush()
     from ccops.cli.stackview import Progress
+    from ccops.rules.starting import put_rules
     from ccops.stack import engine
     from ccops.stack.compose.mode import chosen
 
@@ -103,7 +105,7 @@ def up(
             seed.value,
             progress,
             wait_timeout,
-            lambda names: _render(profile, names),
+            partial(put_rules, profile),
             parse_scale(scale or ()),
         )
         finish(_report(profile, state, progress, began), output)
@@ -117,7 +119,7 @@ def up(
         wait_timeout,
         backend_workers,
         provider,
-        lambda starting: _render(profile, starting),
+        partial(put_rules, profile),
     )
     finish(_report(profile, state, progress, began), output)
 
@@ -143,22 +145,6 @@ def check_docker_only(scale: Sequence[str]) -> None:
             evidence="the embedded stack has several backend processes behind one port: --backend-workers N",
             next_step="ccops up --backend-workers 2    or: ccops up --mode compose --scale backend=2",
         )
-
-
-def _render(profile: Profile, starting: Sequence[str]) -> None:
-    """Put the profile's rules where Prometheus will look. Raises UsageError for a threshold that is none."""
-    if "prometheus" not in starting:
-        return
-    from ccops.rules import journal
-    from ccops.rules.project import TEMPLATES, rule_set
-    from ccops.rules.writing import write_all
-    from ccops.stack.paths import StateDir
-
-    if (profile.project.root / TEMPLATES).is_dir():
-        files = rule_set(profile).rendered.files
-        folder = StateDir(profile.state_dir).rules
-        write_all({folder: {file.name: file.text for file in files}})
-        journal.end(folder)  # nothing is left of an apply that was cut off
 
 
 def _report(profile: Profile, state: StackState, progress: Progress, began: float) -> Report:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ccops.core.errors import CcopsError, ExitCode, Refused, UsageError
 from ccops.core.profile import Profile, find_project, load_profile
+from ccops.rules.starting import put_rules
 from ccops.stack import stacks
 
 # Which process holds the code path that a fault breaks.
@@ -63,7 +65,7 @@ class Preparation:
     def _up(self, profile: Profile, on_event: Callable[..., None]) -> Profile:
         if not profile.ours:
             return profile
-        stacks.up(profile, (), self.seed, on_event)
+        stacks.up(profile, (), self.seed, on_event, partial(put_rules, profile))
         return self._again()
 
     def _again(self) -> Profile:

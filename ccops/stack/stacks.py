@@ -6,7 +6,7 @@ of the stack itself, which may choose where to start it, asks `compose.mode` ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ccops.core.errors import Refused, Unreachable
@@ -40,6 +40,7 @@ def up(
     services: Iterable[str] = (),
     seed: str = "demo",
     on_event: OnEvent = lambda _: None,
+    before_start: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> StackState:
     """Start `services` where the stack runs; where none runs, as the profile says or what is installed."""
     from ccops.stack.compose import Mode
@@ -48,10 +49,10 @@ def up(
     if chosen(profile, Mode.AUTO, "up") is Mode.COMPOSE:
         from ccops.stack.compose import engine as compose
 
-        return compose.up(profile, services, seed, on_event)
+        return compose.up(profile, services, seed, on_event, before_start=before_start)
     from ccops.stack import engine
 
-    return engine.up(profile, services, seed, on_event)
+    return engine.up(profile, services, seed, on_event, before_start=before_start)
 
 
 def down(profile: Profile, services: Iterable[str]) -> tuple[str, ...]:

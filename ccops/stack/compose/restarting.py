@@ -118,7 +118,10 @@ def _made_anew(profile: Profile, kind: str, timeout_s: float) -> StackState:
     state_dir = StateDir(profile.state_dir)
     ports = site_of(state_dir, choices_of(profile)).ports
     several = replicas.count(state_dir, None) if kind == SERVICE else 1
-    published = {**ports, SERVICE: replicas.port_range(ports[SERVICE], replicas.count(state_dir, None))}
+    published: dict[str, int | str] = {
+        **ports,
+        SERVICE: replicas.port_range(ports[SERVICE], replicas.count(state_dir, None)),
+    }
     filled = variables(state_dir, published, "none")
     filled["CCOPS_SECRETS_DIR"] = str(folder(state_dir, f"set-{kind}"))
     how = ("--no-deps", "--force-recreate", *(("--scale", f"{kind}={several}") if several > 1 else ()))

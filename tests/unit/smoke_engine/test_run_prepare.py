@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from ccops.core.errors import CcopsError, ExitCode, Unreachable
-from ccops.core.profile import Profile, Project, Value
+from ccops.core.profile import Profile, Project, Value, load_profile
 from ccops.smoke.run_prepare import Preparation
+from ccops.stack.compose import Mode
+from ccops.stack.paths import StateDir
+from tests.conftest import ROOT
 
 PROFILE = Profile("dev", Project(Path(), Path()), {"CCOPS_STACK": Value("embedded", "env/dev.env:1")})
 
@@ -52,6 +55,27 @@ def test_ctrl_c_while_planting_or_running_removes_it(
     with pytest.raises(KeyboardInterrupt):
         planted(monkeypatch, at, inside)
     assert calls == [True, False]
+
+
+def test_a_stack_that_is_started_for_a_run_has_its_rules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    about: list[Callable[[Sequence[str]], None]] = []
+
+    def noted(*_: object, before_start: Callable[[Sequence[str]], None], **__: object) -> None:
+        about.append(before_start)
+
+    profile = load_profile("dev", Project(ROOT, tmp_path))
+    monkeypatch.setattr("ccops.stack.engine.up", noted)
+    monkeypatch.setattr("ccops.stack.compose.mode.chosen", lambda *_: Mode.EMBEDDED)
+    monkeypatch.setattr(Preparation, "_again", lambda _: profile)
+    with Preparation("dev", up=True).around(profile, lambda _: None, lambda _: None):
+        about[0](["redis"])
+        assert not list(tmp_path.rglob("*.yml"))
+        about[0](["redis", "prometheus"])
+
+    rules = StateDir(profile.state_dir).rules
+    assert "alert: " in "".join(path.read_text(encoding="utf-8") for path in rules.glob("*.yml"))
 
 
 def test_a_stack_that_is_down_is_said_and_not_a_fault_that_stayed(monkeypatch: pytest.MonkeyPatch) -> None:

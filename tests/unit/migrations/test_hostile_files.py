@@ -167,3 +167,38 @@ def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
     path.write_bytes(b"y" * 300_000)
 
     assert read_file(path) == b"y" * 300_000
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("revision = str('a')\ndown_revision = None\n", True),
+        ("import os\nos.write(1, b'[]')\nrevision = str('a')\ndown_revision = None\n", True),
+        ("revision = str('a')\ndown_revision = 5\n", False),
+        ("revision = str('a')\ndown_revision = object()\n", False),
+        ("revision = str('a')\ndown_revision = [str('b'), 5]\n", False),
+        ("revision = str('a')\n", False),
+        ("import os\nos._exit(0)\nrevision = str('a')\ndown_revision = None\n", False),
+    ],
+)
+def test_what_a_file_says_when_it_runs_is_believed_only_when_it_makes_sense(
+    project: Tree, text: str, fine: bool
+) -> None:
+    project.raw("a.py", text)
+
+    assert (project.codes(run_dynamic=True) == []) is fine
+
+
+def test_thousands_of_missing_parents_are_said_soon(project: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "ccops.migrations.history.History.places_with",
+        lambda self, ident, folders: asked.append(ident) or (),
+    )
+    for number in range(60):
+        project.add(f"n{number:04}", f"x{number:04}")
+
+    found = project.check().marks
+
+    assert sum(mark.code == "ALEMBIC_MISSING_PARENT" for mark in found) == 60
+    assert len(asked) == 20

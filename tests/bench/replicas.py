@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -137,34 +137,26 @@ def _figures(context: Context, home: OnDocker, embedded: Start) -> list[Figure]:
     seconds = home.scaled(1).seconds
     run = walk(home)
     docker = Start(seconds, home.memory(), run.verdict)
-    rates, paused = defaultdict[int, list[float]](list), defaultdict[int, list[float]](list)
-    sizes, loads = defaultdict[int, list[float]](list), list[float]()
-    for number in range(context.runs):
-        # There and back: what gets slower or busier in the course of it falls on all alike.
-        for count in COUNTS if number % 2 == 0 else reversed(COUNTS):
-            took = home.scaled(count).seconds
-            site = asyncio.run(_players(home))
-            with home.worker_stopped():
-                paused[count].append(_writes(home, site))
-            writes.drained(home)
-            rates[count].append(_writes(home, site))
-            writes.drained(home)
-            sizes[count].append(home.memory()["backend"].pss)
-            loads.append(os.getloadavg()[0])
-            context.say(
-                f"replicas: round {number + 1}, {count} backend(s) after {took:.1f} s: "
-                f"{paused[count][-1]:.0f} /s with the worker stopped, {rates[count][-1]:.0f} /s with all, "
-                f"load {loads[-1]:.1f}"
-            )
+    sizes = {1: docker.memory["backend"].pss}
+    for count in COUNTS[1:]:
+        home.scaled(count)
+        sizes[count] = home.memory()["backend"].pss
+    site, ports = asyncio.run(_players(home)), [port_of(url) for url in home.urls()]
+    loads = [os.getloadavg()[0]]
+    with home.worker_stopped():
+        paused = _rounds(context, site, ports, "the worker stopped", loads)
+    writes.drained(home)
+    rates = _rounds(context, site, ports, "everything running", loads)
+    writes.drained(home)
     held = _held(home)
-    said = f"load {min(loads):.0f} to {max(loads):.0f}; {CLIENTS} connections over all addresses"
+    said = f"load {min(loads):.0f} to {max(loads):.0f}; {CLIENTS} connections to so many of four backends"
     return [
         *_starts(embedded, docker),
         *_writing(paused, f"worker stopped; {said}", "writes"),
         *_writing(rates, f"relays and ingester beside it; {said}", "writes, all running"),
         *(
-            figure(f"memory, {count} backend(s)", "MB", sizes[count], "PSS of the backend's containers")
-            for count in COUNTS
+            figure(f"memory, {count} backend(s)", "MB", [size], "PSS of the backend's containers")
+            for count, size in sizes.items()
         ),
         figure("violations after all that", "", [held], "ccops data check --clickhouse", target=0),
     ]
@@ -199,11 +191,28 @@ async def _players(home: OnDocker) -> writes.Site:
     return writes.Site(0, 0, (), tuple(one.token for one in people))
 
 
-def _writes(home: OnDocker, site: writes.Site) -> float:
-    """Return purchases a second over all backends; each connection stays with one of them."""
-    ports = [port_of(url) for url in home.urls()]
+def _rounds(
+    context: Context, site: writes.Site, ports: Sequence[int], how: str, loads: list[float]
+) -> dict[int, list[float]]:
+    """Return purchases a second over one, two and four of the backends, in turns of a few seconds.
+
+    All four run all the time, so that what others do to the machine meanwhile falls on all turns alike.
+    """
+    found: dict[int, list[float]] = {count: [] for count in COUNTS}
+    for number in range(context.runs):
+        # There and back: what grows in the course of a round falls on all alike.
+        for count in COUNTS if number % 2 == 0 else COUNTS[::-1]:
+            found[count].append(_writes(site, ports[:count]))
+        loads.append(os.getloadavg()[0])
+        shown = ", ".join(f"{count}: {rates[-1]:.0f} /s" for count, rates in found.items())
+        context.say(f"replicas: round {number + 1} with {how}: {shown}; load {loads[-1]:.1f}")
+    return found
+
+
+def _writes(site: writes.Site, ports: Sequence[int]) -> float:
+    """Return purchases a second; each connection stays with one of `ports`."""
     shares = list(itertools.islice(itertools.cycle(ports), CLIENTS))
-    load = offer_over(shares, site.buys, seconds=SECONDS, warm_up_s=1.0)
+    load = offer_over(shares, site.buys, seconds=SECONDS, warm_up_s=0.5)
     late = sum(load.unexpected(200).values())
     # Where others fill the machine a row is waited for longer than the backend allows: 409, nothing is done.
     if set(load.statuses) - {200, 409} or late > _LATE * len(load.latencies):

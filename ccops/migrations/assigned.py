@@ -1,6 +1,6 @@
 """What a module gives to a name, read from its syntax tree: nothing of it runs.
 
-Only a plain assignment at the top says something. A name that is bound in any other way as well (under an
+Only a plain assignment at the top says something. A name that is bound in any other way behind it (under an
 `if`, by an import, by unpacking, by `+=`) is computed: whoever reads the plain one alone would be wrong.
 """
 
@@ -27,10 +27,13 @@ def assigned(tree: ast.Module, names: Collection[str]) -> tuple[dict[str, object
             except ValueError:
                 known.pop(target.id, None)
                 computed.add(target.id)
-    for name, line in _bound(tree):
-        if name in names:
-            lines[name] = line
-            computed.add(name)
+        for name, line in _bound(node, targets):
+            if name in names:
+                lines[name] = line
+                computed.add(name)
+    # A function may change them whenever it is called.
+    for inner in ast.walk(tree):
+        computed |= {name for name in names if isinstance(inner, ast.Global) and name in inner.names}
     return known, lines, computed
 
 
@@ -46,30 +49,24 @@ def _plain(node: ast.stmt) -> tuple[list[ast.Name], ast.expr]:
     return [target for target in targets if isinstance(target, ast.Name)], value
 
 
-def _bound(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield names that the module binds otherwise, and the line."""
-    for node in tree.body:
-        targets = _plain(node)[0]
-        for inner in _walk(node):
-            if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load) and inner not in targets:
-                yield inner.id, inner.lineno
-            elif isinstance(inner, ast.Import | ast.ImportFrom):
-                yield from ((alias.asname or alias.name, inner.lineno) for alias in inner.names)
-            elif isinstance(inner, ast.Global):
-                yield from ((name, inner.lineno) for name in inner.names)
-            elif isinstance(inner, _OWN_SCOPE) and not isinstance(inner, ast.Lambda):
-                yield inner.name, inner.lineno
+def _bound(node: ast.stmt, targets: list[ast.Name]) -> Iterator[tuple[str, int]]:
+    """Yield the names that a statement binds besides `targets`, and the line."""
+    for inner in _walk(node):
+        if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load) and inner not in targets:
+            yield inner.id, inner.lineno
+        elif isinstance(inner, ast.Import | ast.ImportFrom):
+            yield from ((alias.asname or alias.name, inner.lineno) for alias in inner.names)
+        elif isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield inner.name, inner.lineno
 
 
 def _walk(root: ast.stmt) -> Iterator[ast.AST]:
-    """Yield `root` and what is below it; of functions and classes only what they say of global names."""
+    """Yield `root` and what is below it, without the insides of functions and classes."""
     open_: list[ast.AST] = [root]
     while open_:
         node = open_.pop()
         yield node
-        if isinstance(node, _OWN_SCOPE):
-            open_ += [inner for inner in ast.walk(node) if isinstance(inner, ast.Global)]
-        else:
+        if not isinstance(node, _OWN_SCOPE):
             open_ += ast.iter_child_nodes(node)
 
 

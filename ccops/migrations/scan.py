@@ -27,6 +27,13 @@ _LINE = re.compile(
 _PLAIN = re.compile(rb"""(?:None|'([^'"\\]*)'|"([^'"\\]*)")[ \t]*(?:#.*)?$""")
 _MENTIONS = (b"revision", b"depends_on", b"branch_labels")
 _TEMPLATE = b"# revision identifiers, used by Alembic."
+_OPEN = (b"(", b"[", b"{", b",", b"\\", b"=", b":", b"+", b"|")
+# The beginning of a module: blank lines and comments, then perhaps the quotes of its docstring.
+_DOC = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*"
+    rb"(?:[uUrR]?(\"\"\"|''')|(?![rRuUbBfF]{0,2}[\"']|[ \t\f]))"
+)
+_INDENTED = re.compile(rb"^[ \t]+Revises:", re.MULTILINE)
 _MENTION = re.compile(rb"revision|depends_on|branch_labels")
 _REVISES = re.compile(r"^Revises:[ \t]*(.*)$", re.MULTILINE)
 _CONFLICT = re.compile(rb"^<{7}(?:[ \t\r]|$)", re.MULTILINE)
@@ -129,13 +136,14 @@ def read_head(source: bytes, path: str) -> Revision | None:
     found: dict[bytes, tuple[str, int]] = {}
     for match in _LINE.finditer(source):
         plain = _PLAIN.match(match[2])
-        if plain is None or match[1] in found:
+        if plain is None or match[1] in found or b"" in plain.groups():
             return None
         text = (plain[1] or plain[2] or b"").decode("utf-8", "replace")
         found[match[1]] = (text, match.start())
     if not found.get(b"revision", ("", 0))[0] or b"down_revision" not in found or b"<<<<<<<" in source:
         return None
-    if not _only_there(source, sorted(where for _, where in found.values())):
+    about = _docstring(source)
+    if about is None or not _only_there(source, sorted(where for _, where in found.values()), about):
         return None
     at = {name: source.count(b"\n", 0, where) + 1 for name, (_, where) in found.items()}
     given = {name: (text,) if text else () for name, (text, _) in found.items()}
@@ -147,22 +155,40 @@ def read_head(source: bytes, path: str) -> Revision | None:
         down_line=at[b"down_revision"],
         depends_on=given.get(b"depends_on", ()),
         labels=given.get(b"branch_labels", ()),
-        revises=_revises(source[: found[b"revision"][1]].decode("utf-8", "replace")),
+        revises=_revises(source[slice(*about)].decode("utf-8", "replace")),
     )
 
 
-def _only_there(source: bytes, starts: list[int]) -> bool:
-    """Return whether nothing but the lines at `starts` can bind one of the names; else the file is parsed."""
+def _docstring(source: bytes) -> tuple[int, int] | None:
+    """Return where the text of the module's docstring begins and ends; None where only a parser can tell."""
+    odd = source.count(b"\r") != source.count(b"\r\n") or (not source.isascii() and b"coding" in source[:200])
+    begin = _DOC.match(source)
+    if odd or begin is None or not begin[1]:
+        return None if odd or begin is None else (0, 0)
+    end = source.find(begin[1], begin.end())
+    after = source[end + 3 : source.find(b"\n", end) % (len(source) + 1)].strip()
+    text = source[begin.end() : end]
+    if end < 0 or b"\\" in text or _INDENTED.search(text) or (after and not after.startswith(b"#")):
+        return None
+    return begin.end(), end
+
+
+def _only_there(source: bytes, starts: list[int], about: tuple[int, int]) -> bool:
+    """Return whether nothing but the lines at `starts` can bind one of the names; else the file is parsed.
+
+    `about` is where the docstring lies, which binds nothing.
+    """
     for begin, end in pairwise((0, *starts)):
         if source.count(b'"""', begin, end) % 2 or source.count(b"'''", begin, end) % 2:
             return False  # what looks like a line of code may stand within a text
+        if source[max(begin, end - 80) : end].rstrip().endswith(_OPEN):
+            return False  # or go on with the line above
     if sum(map(source.count, _MENTIONS)) - source.count(_TEMPLATE) == len(starts):
         return True
     for mention in _MENTION.finditer(source):
         begin = source.rfind(b"\n", 0, mention.start()) + 1
-        line = source[begin : source.find(b"\n", mention.end()) % (len(source) + 1)]
-        prose = begin < starts[0] and b"=" not in line
-        if begin not in starts and not prose and not line.lstrip().startswith(b"#"):
+        prose = about[0] <= mention.start() < about[1] or source[begin:].lstrip(b" \t")[:1] == b"#"
+        if begin not in starts and not prose:
             return False
     return True
 

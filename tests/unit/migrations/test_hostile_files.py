@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ccops.core.errors import UsageError
 from ccops.migrations import scan as scanning
@@ -202,3 +204,63 @@ def test_thousands_of_missing_parents_are_said_soon(project: Tree, monkeypatch: 
 
     assert sum(mark.code == "ALEMBIC_MISSING_PARENT" for mark in found) == 60
     assert len(asked) == 20
+
+
+NAMES = st.sampled_from(("revision", "down_revision", "depends_on", "branch_labels"))
+LINES = st.one_of(
+    st.builds(
+        "{}{}{}".format,
+        NAMES,
+        st.sampled_from((" = ", ": str = ", " += ", " := ", ": str")),
+        st.sampled_from(("'a'", "None", "''", "'a' 'b'", "('a',)", "f'a'", "'a'  # c", "'a';y=1", "(", "5")),
+    ),
+    st.builds(
+        "{}{} = 'x'".format,
+        st.sampled_from(("    ", "if 1: ", "x = ", "# ", "def f(): ", "global ", "(", "x.")),
+        NAMES,
+    ),
+    st.sampled_from(
+        (
+            '"""',
+            "'''",
+            '"""doc"""',
+            "",
+            "Revises: a",
+            "f(",
+            ")",
+            "x = \\",
+            "from x import revision",
+            "from x import (",
+            "    depends_on,",
+            "del revision",
+            "def revision(): pass",
+            "for revision in y: pass",
+            "# revision identifiers, used by Alembic.",
+            "\x0crevision = 'b'",
+            "\rrevision = 'b'",
+        )
+    ),
+)
+HEADS = (
+    HEAD,
+    "revision: str = 'a'\ndown_revision: str | None = None\n",
+    '"""m\n\nRevises: b\n"""\nrevision = "a"\ndown_revision = "b"\n',
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(LINES, max_size=2),
+    st.sampled_from(HEADS),
+    st.lists(LINES, max_size=2),
+    st.sampled_from(("\n", "\r\n")),
+)
+def test_what_is_read_by_the_head_is_what_the_parser_reads_or_nothing(
+    above: list[str], head: str, below: list[str], end: str
+) -> None:
+    text = "".join(f"{line}\n" for line in above) + head + "\n".join(below)
+    source = text.replace("\n", end).encode()
+    quick, whole = scanning.read_head(source, "x.py"), scanning.read_source(source, Path("x.py"))
+
+    # What is no Python further down only the parser sees: the newest files are parsed as well.
+    assert quick is None or quick == whole or getattr(whole, "code", "") == "ALEMBIC_SYNTAX"

@@ -5,13 +5,13 @@ Each is a process of its own: one that hangs, crashes or leaks can't colour anot
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
@@ -25,10 +25,12 @@ from ccops.core.clock import Clock
 from ccops.core.errors import ExitCode
 from ccops.core.masking import mask_urls
 from ccops.core.places import printable
+from ccops.gate.envelope import envelope_in
 from ccops.gate.model import Check, Outcome, Verdict, verdict_of
 
 # A rehearsal stops a whole stack before it ends.
 _TERM_S = 45.0
+_LOOK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def run(check: Check, ground: Ground, running: Running | None = None) -> Outcome
     started, began = ground.clock.now(), ground.clock.monotonic()
     code, out, said = _call(check, (*ground.program, *words, "-o", "json"), ground, running or Running())
     seconds = ground.clock.monotonic() - began
-    envelope = _envelope(out)
+    envelope = envelope_in(out)
     if code == ExitCode.OK and envelope is None:
         code, said = int(ExitCode.BUG), "the command ended with 0 and printed no result"
     kept = _keep(check, ground, words, code, started, seconds, inputs, envelope)
@@ -174,7 +176,10 @@ def _call(check: Check, argv: Sequence[str], ground: Ground, running: Running) -
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         try:
             with running.started(argv, environ, ground.root, out, errors) as child:
-                code = child.wait(check.timeout_s)
+                _until_end(child, check.timeout_s)
+                # What it started and left in its group; until it is reaped the group's number is its own.
+                _signal(child.pid, signal.SIGKILL)
+                code = child.wait()
         except subprocess.TimeoutExpired:
             return int(ExitCode.UNREACHABLE), b"", f"no result within {check.timeout_s:g} s"
         except OSError as error:
@@ -184,6 +189,15 @@ def _call(check: Check, argv: Sequence[str], ground: Ground, running: Running) -
         if code < 0:
             return int(ExitCode.BUG), out.read(), f"ended by {signal.Signals(-code).name}"
         return code, out.read(), errors.read().decode("utf-8", "replace").strip()
+
+
+def _until_end(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Wait until the program has ended, without reaping it. Raises TimeoutExpired."""
+    deadline = time.monotonic() + timeout_s
+    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        if time.monotonic() > deadline:
+            raise subprocess.TimeoutExpired(child.args, timeout_s)
+        time.sleep(_LOOK_S)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -198,23 +212,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(pid, number)
-
-
-def _envelope(out: bytes) -> dict[str, object] | None:
-    try:
-        plain = _clean(json.loads(out))
-    except (ValueError, RecursionError):
-        return None
-    return plain if isinstance(plain, dict) and "schema" in plain and "issues" in plain else None
-
-
-def _clean(value: object) -> object:
-    """Return JSON without passwords in addresses, and without halves of a character: no file holds one."""
-    if isinstance(value, str):
-        return mask_urls(value.encode("utf-8", "backslashreplace").decode())
-    if isinstance(value, dict):
-        return {str(_clean(key)): _clean(item) for key, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 def _summary(issues: Sequence[Mapping[str, object]], said: str, code: ExitCode) -> str:

@@ -32,11 +32,11 @@ how, note = sys.argv[1], sys.argv[2]
 def say(code, *issues):
     print(json.dumps({"schema": "x/v1", "issues": issues}), flush=True)
     sys.exit(code)
-if how in ("leave", "leak"):
+if how in ("leave", "leak", "group"):
     argv = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
-    child = subprocess.Popen(argv, start_new_session=True)
+    child = subprocess.Popen(argv, start_new_session=how != "group")
     open(note, "w").write(str(child.pid))
-    if how == "leave": say(0)
+    if how != "leak": say(0)
     time.sleep(600)
 if how == "stubborn":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -68,6 +68,13 @@ def note(tmp_path: Path) -> object:
             os.kill(int(path.read_text()), signal.SIGKILL)
 
 
+def _lives(pid: int) -> bool:
+    """Say whether a program still runs: one that nobody reaps is a name in a table."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def _within(seconds: float, do: object) -> bool:
     thread = threading.Thread(target=do, daemon=True)  # type: ignore[arg-type]
     thread.start()
@@ -80,6 +87,16 @@ def test_a_program_that_a_check_left_behind_keeps_nobody_waiting(place: Ground, 
 
     assert _within(20, lambda: found.append(run(check("leave", "leave", str(note), timeout_s=60), place)))
     assert found[0].verdict is Verdict.OK  # type: ignore[attr-defined]
+
+
+def test_what_a_check_left_in_its_group_is_ended(place: Ground, note: Path) -> None:
+    outcome = run(check("group", "group", str(note)), place)
+
+    assert outcome.verdict is Verdict.OK
+    deadline = time.monotonic() + 5
+    while _lives(int(note.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(int(note.read_text()))
 
 
 def test_nor_does_one_that_outlives_a_check_that_was_ended(place: Ground, note: Path) -> None:

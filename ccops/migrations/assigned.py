@@ -33,7 +33,8 @@ def assigned(tree: ast.Module, names: Collection[str]) -> tuple[dict[str, object
                 computed.add(name)
     # A function may change them whenever it is called.
     for inner in ast.walk(tree):
-        computed |= {name for name in names if isinstance(inner, ast.Global) and name in inner.names}
+        if isinstance(inner, ast.Global):
+            computed |= set(names) & set(inner.names)
     return known, lines, computed
 
 

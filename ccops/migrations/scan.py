@@ -41,10 +41,10 @@ _CONFLICT = re.compile(rb"^<{7}(?:[ \t\r]|$)", re.MULTILINE)
 
 def scan(config: AlembicConfig) -> Scanned:
     """Return every revision of the project, and a fault for each file that is none."""
-    paths = list(_files(config))
-    whole = len(paths) <= PARSE_ALL
     revisions: list[Revision] = []
     faults: list[Fault] = []
+    paths = list(_files(config, faults))
+    whole = len(paths) <= PARSE_ALL
     parsed = 0
     for path in paths:
         try:
@@ -99,9 +99,8 @@ def read_source(source: bytes, path: Path) -> Revision | Fault:
     if bad or not isinstance(ident, str) or not ident:
         name = bad[0] if bad else "revision"
         what = "is computed" if bad else "is no text"
-        return Fault(
-            "ALEMBIC_DYNAMIC", f"`{name}` {what}", path, lines.get(name, lines["revision"]), ident_of(ident)
-        )
+        known = f"revision {ident}" if isinstance(ident, str) and ident else ""
+        return Fault("ALEMBIC_DYNAMIC", f"`{name}` {what}", path, lines.get(name, lines["revision"]), known)
     texts = {name: _texts(values.get(name)) for name in _NAMES[1:]}
     wrong = next((name for name in ("down_revision", "depends_on") if texts[name] is None), "")
     if wrong:
@@ -113,22 +112,26 @@ def read_source(source: bytes, path: Path) -> Revision | Fault:
     )  # fmt: skip
 
 
-def ident_of(value: object) -> str:
-    """Return the id of a file whose other names are computed, as evidence."""
-    return f"revision {value}" if isinstance(value, str) and value else ""
+def _files(config: AlembicConfig, faults: list[Fault]) -> Iterator[str]:
+    """Yield the paths that Alembic would load, sorted within each folder; a folder is visited once.
 
-
-def _files(config: AlembicConfig) -> Iterator[str]:
-    """Yield the paths that Alembic would load, sorted within each folder; a folder is visited once."""
+    One that can't be listed is among the `faults`: what is in it nobody looked at.
+    """
     seen: set[str] = set()
+
+    def unlisted(error: OSError) -> None:
+        faults.append(_unreadable(Path(str(error.filename)), error))
+
     for location in config.locations:
-        for folder, below, names in os.walk(location):
+        for folder, below, names in os.walk(location, onerror=unlisted):
             below[:] = sorted(name for name in below if name != "__pycache__") if config.recursive else []
+            real = os.path.realpath(folder)
+            if real in seen:
+                continue
+            seen.add(real)
             for name in sorted(names):
-                path = f"{folder}{os.sep}{name}"
-                if name.endswith(".py") and not name.startswith((".#", "__init__")) and path not in seen:
-                    seen.add(path)
-                    yield path
+                if name.endswith(".py") and not name.startswith((".#", "__init__")):
+                    yield f"{folder}{os.sep}{name}"
 
 
 def read_head(source: bytes, path: str) -> Revision | None:
@@ -222,7 +225,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
 
 
 def _unreadable(path: Path, error: OSError) -> Fault:
-    return Fault("ALEMBIC_UNREADABLE", "the file can't be read", path, 0, error.strerror or str(error))
+    return Fault("ALEMBIC_UNREADABLE", "it can't be read", path, 0, error.strerror or str(error))
 
 
 def _revises(text: str) -> tuple[str, ...] | None:

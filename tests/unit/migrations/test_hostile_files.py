@@ -109,6 +109,32 @@ def test_a_loop_of_links_and_a_film_are_findings(project: Tree) -> None:
     assert project.codes() == [("ALEMBIC_UNREADABLE", name) for name in ("b.py", "c.py", "d.py")]
 
 
+def test_a_folder_that_cannot_be_listed_is_a_finding(project: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.ini.write_text(project.ini.read_text() + "recursive_version_locations = true\n")
+    project.add("a", None)
+    project.file("secret").mkdir()
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if path.endswith("secret"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+    assert project.codes() == [("ALEMBIC_UNREADABLE", "secret")]
+
+
+def test_a_folder_that_two_locations_name_is_read_once(tmp_path: Path) -> None:
+    from tests.unit.migrations.kit import tree
+
+    project = tree(tmp_path / "p", options="version_locations = %(here)s/alembic/versions %(here)s/link\n")
+    (project.root / "link").symlink_to("alembic/versions")
+    project.add("a", None)
+
+    assert project.codes() == []
+
+
 def test_a_file_whose_name_is_no_text_can_be_said(project: Tree) -> None:
     project.add("a", None)
     Path(os.fsdecode(os.fsencode(project.file("x")) + b"\xff\x1b[31m\n.py")).write_text("x = 1\n")

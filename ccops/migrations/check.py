@@ -61,7 +61,7 @@ def check(wanted: Wanted) -> Checked:
     base = read_base(wanted.base, config, graph, history)
     # A line of the lock that this branch took out or changed still holds.
     released = {**read_lock(lock_path(config)), **base.released}
-    around = Around(shown, released, lambda ident: history.places_with(ident, config.locations))
+    around = Around(shown, released, lambda ident: history.places_with(ident, config.locations), base.name)
     marks = graph_marks(scanned, graph, around)
     parts = {"graph": _graph_part(scanned, graph)}
     parts["released"] = f"{len(released)} held by {lock_path(config).name}" if released else "none is held"

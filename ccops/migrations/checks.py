@@ -30,11 +30,15 @@ _NEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the checks know besides the files: shown paths, released digests, where else an id may be."""
+    """What the checks know besides the files: shown paths, released digests, where else an id may be.
+
+    base  the base branch, "" when there is none to be known
+    """
 
     shown: Callable[[Path], str]
     released: Mapping[str, str]
     elsewhere: Callable[[str], tuple[Place, ...]]
+    base: str = ""
 
 
 def fault_mark(fault: Fault, around: Around) -> Mark:
@@ -213,5 +217,7 @@ def _released(graph: Graph, around: Around) -> Iterator[Mark]:
             yield _at(
                 node, "ALEMBIC_EDITED", f"the released revision {ident} was edited", around,
                 detail="databases that have it will never see the change",
-                next_step=f"git checkout -- {around.shown(node.path)}, and write a new revision",
+                # An edit that is committed is not undone by what HEAD has.
+                next_step=f"git checkout {shlex.quote(around.base or 'HEAD')} -- "
+                f"{shlex.quote(around.shown(node.path))}, and write a new revision",
             )  # fmt: skip

@@ -84,7 +84,7 @@ def test_while_redis_hangs_the_shop_stays_open(player, cache) -> None:
     assert player.server.metric('fraud_unchecked_total{flow="payment"}') == before + 1
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def limited_server(server) -> Iterator[object]:
     """The backend with the limits of prod, in a window of two seconds."""
     server.restart(FRAUD_ITEM_LIMIT="3", FRAUD_WINDOW_S="2", FRAUD_PAYMENT_LIMIT="1")

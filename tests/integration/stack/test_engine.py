@@ -130,7 +130,7 @@ def test_a_taken_fixed_port_names_its_owner_and_starts_nothing(bench: Bench) -> 
 
     assert refusal.value.code == "PORT_TAKEN"
     assert f"pid {os.getpid()} (" in refusal.value.evidence
-    assert "pytest" in refusal.value.evidence
+    assert psutil.Process().cmdline()[0] in refusal.value.evidence
     assert bench.processes() == []
 
 

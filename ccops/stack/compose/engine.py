@@ -76,7 +76,7 @@ def up(
             on_event(Event("starting"))
             log = state_dir.log("compose")
             ranges = replicas.port_range(site.ports[SERVICE], several)
-            filled = variables(state_dir, {**site.ports, SERVICE: ranges}, seed)
+            filled = variables(profile, {**site.ports, SERVICE: ranges}, seed)
             how = ("--scale", f"{SERVICE}={several}") if SERVICE in wanted else ()
             words = (*file_options(profile), "up", "-d", "--no-build", *how, *wanted)
             try:
@@ -140,7 +140,7 @@ def down(profile: Profile, services: Iterable[str] = (), *, volumes: bool = Fals
     running = tuple(name for name, item in before.services.items() if item.pid)
     chosen = tuple(name for name in running if kind_of(name) in asked)
     options, log = file_options(profile, every_profile=True), state_dir.log("compose-down")
-    filled = variables(state_dir, ports.known_ports(state_dir.ports), "none")
+    filled = variables(profile, ports.known_ports(state_dir.ports), "none")
     if asked:
         client.run((*options, "rm", "--stop", "--force", *asked), filled, log, _DOWN_S)
         return chosen

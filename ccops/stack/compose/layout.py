@@ -56,9 +56,11 @@ def file_options(profile: Profile, *, every_profile: bool = False) -> tuple[str,
     )
 
 
-def variables(state_dir: StateDir, ports: Mapping[str, int | str], seed: str) -> dict[str, str]:
+def variables(profile: Profile, ports: Mapping[str, int | str], seed: str) -> dict[str, str]:
     """Return what fills docker-compose.yml: folders and ports (or ranges of them), never a secret."""
+    state_dir = StateDir(profile.state_dir)
     return {
+        "CCOPS_ENV": profile.env,
         "CCOPS_SECRETS_DIR": str(folder(state_dir, "secrets")),
         "CCOPS_RULES_DIR": str(state_dir.rules),
         "CCOPS_TARGETS_DIR": str(folder(state_dir, "targets")),

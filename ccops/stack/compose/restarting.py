@@ -122,7 +122,7 @@ def _made_anew(profile: Profile, kind: str, timeout_s: float) -> StackState:
         **ports,
         SERVICE: replicas.port_range(ports[SERVICE], replicas.count(state_dir, None)),
     }
-    filled = variables(state_dir, published, "none")
+    filled = variables(profile, published, "none")
     filled["CCOPS_SECRETS_DIR"] = str(folder(state_dir, f"set-{kind}"))
     how = ("--no-deps", "--force-recreate", *(("--scale", f"{kind}={several}") if several > 1 else ()))
     words = (*file_options(profile), "up", "-d", "--no-build", *how, kind)

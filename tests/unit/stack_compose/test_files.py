@@ -82,9 +82,12 @@ def test_a_setting_of_two_lines_is_refused(tmp_path: Path) -> None:
 def test_what_fills_the_file_has_no_secret(tmp_path: Path) -> None:
     site = _site(tmp_path)
 
-    filled = variables(StateDir(site.root), site.ports, "demo")
+    profile = _profile(tmp_path)
+
+    filled = variables(profile, site.ports, "demo")
 
     assert filled["CCOPS_PORT_KAFKA"] == "30003"
+    assert filled["CCOPS_ENV"] == profile.env
     assert not set(site.secrets.values()) & set(filled.values())
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from ccops.core.errors import CcopsError, Refused, Unreachable
 from ccops.core.masking import mask_urls
@@ -112,11 +113,18 @@ def find() -> ComposeClient:
     )
 
 
-def failure(log: Path, ended: str) -> CcopsError:
-    """Return the error for a client that ended badly; its last lines are the evidence."""
+def failure(log: Path, ended: str, missing: Mapping[str, str] = MappingProxyType({})) -> CcopsError:
+    """Return the error for a client that ended badly; its last lines are the evidence.
+
+    `missing` are the images that are not here, by service: of one that can't be fetched v2 says `redis Error`
+    and nothing more.
+    """
     lines = tail(log, _LINES)
-    said = mask_urls("\n".join([ended, *lines]))
     text = "\n".join(lines)
+    nowhere = {
+        name for service, name in missing.items() if re.search(rf"^\W*{service} Error\b", text, re.MULTILINE)
+    }
+    said = mask_urls("\n".join([ended, *lines, *(f"{name} is not here" for name in sorted(nowhere))]))
     if _PORT.search(text):
         return Refused(
             "PORT_TAKEN",
@@ -124,7 +132,7 @@ def failure(log: Path, ended: str) -> CcopsError:
             evidence=said,
             next_step="stop what listens there, or set CCOPS_PORT_<SERVICE> in env/NAME.env",
         )
-    if _IMAGE.search(text):
+    if nowhere or _IMAGE.search(text):
         return Unreachable(
             "IMAGE_MISSING",
             "an image is not on this machine and could not be fetched",

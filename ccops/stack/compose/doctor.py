@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from ccops.clients.docker import has_image, open_docker
@@ -13,12 +11,11 @@ from ccops.core.profile import Profile
 from ccops.stack import doctor_machine, doctor_services
 from ccops.stack.compose import client, engine
 from ccops.stack.compose.containers import of_project
-from ccops.stack.compose.layout import PROFILE, project_name
+from ccops.stack.compose.images import OWN, image_names
+from ccops.stack.compose.layout import project_name
 from ccops.stack.finding import Finding, Question, fail, good, skip, warn
 
 _FILES = ("docker-compose.yml", "compose/ports.yml", "compose/prometheus.yml", "compose/alertmanager.yml")
-_VARIABLE = re.compile(r"\$\{(?P<key>\w+):-(?P<default>[^}]*)\}")
-_OWN = "CCOPS_IMAGE"
 
 
 def profile_kind(profile: Profile) -> Finding:
@@ -67,7 +64,7 @@ def images(profile: Profile) -> Finding:
     wanted = image_names(profile.project.root / "docker-compose.yml", os.environ)
     with open_docker() as docker:
         missing = {name: key for name, key in wanted.items() if not has_image(docker, name)}
-    own = [name for name, key in missing.items() if key == _OWN]
+    own = [name for name, key in missing.items() if key == OWN]
     if own:
         return fail(f"{own[0]} is not on this machine", f"docker build -t {own[0]} .    in the repository")
     if missing:
@@ -76,24 +73,6 @@ def images(profile: Profile) -> Finding:
             "the first start fetches them; offline: docker load -i IMAGES.tar, or CCOPS_IMAGE_<SERVICE>",
         )
     return good(f"{len(wanted)} images are here")
-
-
-def image_names(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the images of what `ccops up` starts, each with the variable that replaces it."""
-    import yaml
-
-    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    found: dict[str, str] = {}
-    for service in plain["services"].values():
-        if PROFILE not in service.get("profiles", [PROFILE]):
-            continue
-        text = str(service["image"])
-        match = _VARIABLE.fullmatch(text)
-        if match is None:
-            found[text] = ""
-        else:
-            found[environ.get(match["key"]) or match["default"]] = match["key"]
-    return found
 
 
 def ports(profile: Profile) -> Finding:

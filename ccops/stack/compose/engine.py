@@ -13,6 +13,7 @@ from ccops.stack.compose import client as compose
 from ccops.stack.compose import replicas, secretfiles
 from ccops.stack.compose.containers import of_project
 from ccops.stack.compose.failures import not_ready, stack_down
+from ccops.stack.compose.images import missing
 from ccops.stack.compose.layout import (
     ONE_SHOT,
     PUBLISHED,
@@ -86,7 +87,7 @@ def up(
                     _write_targets(docker, profile, several)
                     bad = [now.services[name] for name in names if not now.services[name].good]
                     if bad and process.returncode and not any(item.started for item in bad):
-                        raise compose.failure(log, f"exit {process.returncode}")
+                        raise compose.failure(log, f"exit {process.returncode}", missing(docker, profile))
                     if bad:
                         raise not_ready(docker, profile, bad, len(names))
             except KeyboardInterrupt:

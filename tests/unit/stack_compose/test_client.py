@@ -76,6 +76,27 @@ def test_what_the_client_says_at_its_end_becomes_an_error(tmp_path: Path, said: 
     assert error.next_step
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (" redis Error Get registry: timed out", "IMAGE_MISSING"),
+        (" ✘ redis Error", "IMAGE_MISSING"),
+        (" postgres Error", "COMPOSE_FAILED"),
+        ("services.redis Additional property x is not allowed", "COMPOSE_FAILED"),
+    ],
+)
+def test_a_client_that_only_names_the_service_is_asked_which_image_that_is(
+    tmp_path: Path, said: str, code: str
+) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"{said}\n", encoding="utf-8")
+
+    error = client.failure(log, "exit 1", {"redis": "mine/redis:1"})
+
+    assert error.code == code
+    assert ("mine/redis:1 is not here" in error.evidence) is (code == "IMAGE_MISSING")
+
+
 def _deep(cause: BaseException) -> BaseException:
     """As the SDK hands it over: inside the arguments of what requests raised, inside its own error."""
     return RuntimeError("Error while fetching server API version", ConnectionError(("Aborted.", cause)))

@@ -16,6 +16,7 @@ from docker.models.images import ImageCollection
 
 from ccops.core.profile import Profile, Project, Value
 from ccops.stack.compose import doctor, engine
+from ccops.stack.compose.images import image_names, missing
 from ccops.stack.doctor import CHECKS, examine
 from ccops.stack.finding import Finding, Level
 from tests.conftest import ROOT
@@ -90,10 +91,19 @@ def test_our_own_image_has_to_be_built_and_the_others_may_be_fetched(
 
 
 def test_an_image_that_a_variable_names_is_the_one_that_is_looked_for() -> None:
-    found = doctor.image_names(ROOT / "docker-compose.yml", {"CCOPS_IMAGE_REDIS": "mine:1"})
+    found = image_names(ROOT / "docker-compose.yml", {"CCOPS_IMAGE_REDIS": "mine:1"})
 
     assert found["mine:1"] == "CCOPS_IMAGE_REDIS"
     assert not [name for name in found if name.startswith(("valkey", "grafana"))]
+
+
+def test_an_image_that_is_missing_is_known_by_its_services(profile: Profile) -> None:
+    found = missing(FakeDocker(["ccops:0.1.0", "valkey/valkey:9.1"]), profile)
+
+    assert found == {
+        **dict.fromkeys(("migrate", "backend", "worker"), "ccops:0.1.0"),
+        "redis": "valkey/valkey:9.1",
+    }
 
 
 def test_a_fixed_port_is_ours_or_has_an_owner(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,13 @@ class FakeDocker:
     def containers(self) -> FakeDocker:
         return self
 
+    @property
+    def images(self) -> FakeDocker:
+        return self
+
+    def get(self, name: str) -> str:
+        return name
+
     def list(
         self,
         *,

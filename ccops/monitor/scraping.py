@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import httpx
 
 _PLACES = {"backend": "CCOPS_BACKEND_URL", "worker": "CCOPS_WORKER_URL"}
+# Containers of the backend, each with counters and a port of its own.
+_REPLICAS = "CCOPS_BACKEND_URLS"
 _LARGEST = 32 * 2**20
 
 
@@ -23,7 +25,8 @@ def endpoints(profile: Profile, urls: Sequence[str] = ()) -> dict[str, str]:
     """Return label and address of each endpoint: `urls`, else backend and worker of the profile.
 
     Several backend processes behind one port share their counters, so that any of them answers for all;
-    those with ports of their own are named by `urls`. Raises Unreachable when the profile knows none.
+    those with ports of their own are named by `urls`, or by the profile of a stack with several containers.
+    Raises Unreachable when the profile knows none.
     """
     if urls:
         wrong = [url for url in urls if not url.startswith(("http://", "https://"))]
@@ -36,6 +39,10 @@ def endpoints(profile: Profile, urls: Sequence[str] = ()) -> dict[str, str]:
             )
         return {url.split("//", 1)[1].rstrip("/"): url for url in urls}
     found = {label: profile.get(key) for label, key in _PLACES.items() if profile.get(key)}
+    replicas = [url for url in profile.get(_REPLICAS).split(",") if url]
+    if len(replicas) > 1:
+        found.pop("backend", None)
+        found |= {f"backend-{number}": url for number, url in enumerate(replicas, 1)}
     return found or {"backend": target(profile, "backend")}
 
 

@@ -63,7 +63,8 @@ def test_an_empty_panel_is_a_finding_unless_it_says_why(
     assert [one["answer"] for one in found["data"]["panels"] if one["panel"] == "planted"] == [word]
     line = text[: text.index("<< g.panel(1,")].count("\n") + 1
     wheres = [issue["where"] for issue in found["issues"]]
-    assert wheres == ([f"rules_templates/dashboards/alerts.json.j2:{line}"] if code else [])
+    wanted = [f"rules_templates/dashboards/alerts.json.j2:{line}"] if code else []
+    assert wheres == wanted, found["issues"]
 
 
 def test_status_shows_targets_and_how_long_a_silence_lasts(busy: Stack) -> None:

@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from ccops.core.errors import CcopsError, UsageError
+from ccops.core.profile import Project, load_profile
 from ccops.monitor.check import check
 from ccops.monitor.provision import Place, Plan, apply, plan
+from tests.conftest import ROOT
 from tests.unit.monitor.boards import project
 
 URL = "http://prometheus:9090"
@@ -20,8 +22,6 @@ def made(folder: Path, **more: str) -> Plan:
 
 
 def _again(folder: Path):  # type: ignore[no-untyped-def]
-    from ccops.core.profile import Project, load_profile
-
     return load_profile("dev", Project(folder, folder / ".ccops"), {})
 
 
@@ -128,3 +128,18 @@ def test_the_provisioned_uid_is_the_one_that_dashboards_name(tmp_path: Path, new
     assert [mark.code for mark in marks] == ["DASHBOARD_DATASOURCE"] * found
     line = text[: text.index("uid: prometheus")].count("\n") + 1
     assert {mark.line for mark in marks} <= {line, 1}
+
+
+def test_what_the_compose_file_mounts_is_what_would_be_written(tmp_path: Path) -> None:
+    profile = load_profile("dev", Project(ROOT, tmp_path), {})
+    place = Place(
+        ROOT / "compose" / "grafana",
+        prometheus_url=URL,
+        mounted="/etc/grafana/provisioning",
+        scrape_interval="1s",
+    )
+
+    assert whats(plan(profile, place)) == {"same": 10}, (
+        "ccops monitor provision --out compose/grafana --env dev --prometheus-url http://prometheus:9090"
+        " --mounted /etc/grafana/provisioning --scrape-interval 1s --apply"
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, ReportOption, finish
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 
@@ -32,10 +32,6 @@ ConfigOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
-ReportOption = Annotated[
-    list[str] | None,
-    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
-]
 BaseOption = Annotated[
     str, typer.Option("--base", metavar="REF", help="The branch to merge into; default: origin's.")
 ]

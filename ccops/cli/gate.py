@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ccops.cli.options import EnvOption, OutputOption, ProjectOption, finish
+from ccops.cli.options import EnvOption, OutputOption, ProjectOption, ReportOption, finish
 from ccops.cli.options import app as new_app
 from ccops.core.output import Output
 from ccops.gate.model import Stage
@@ -29,10 +29,6 @@ NamesOption = Annotated[
 ]
 SkipOption = Annotated[
     list[str] | None, typer.Option("--skip", metavar="NAME", help="Leave this check or capability out.")
-]
-ReportOption = Annotated[
-    list[str] | None,
-    typer.Option("--report", metavar="KIND=PATH", help="junit, sarif, github or md; PATH - is stdout."),
 ]
 
 

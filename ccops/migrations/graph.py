@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from ccops.migrations.revision import Revision
@@ -65,24 +65,20 @@ class Graph:
 
     def ancestors(self, *idents: str) -> set[str]:
         """Return `idents` and everything below them that is there; cycles end the walk."""
-        seen: set[str] = set()
-        open_ = [ident for ident in idents if ident in self.nodes]
-        while open_:
-            ident = open_.pop()
-            if ident not in seen:
-                seen.add(ident)
-                open_ += [parent for parent in self.nodes[ident].down if parent in self.nodes]
-        return seen
+        return self._walked(idents, lambda ident: self.nodes[ident].down)
 
     def below(self, *idents: str) -> set[str]:
         """Return `idents` and all they follow or depend on: what a database at them has run."""
+        return self._walked(idents, self._before.__getitem__)
+
+    def _walked(self, idents: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
         seen: set[str] = set()
         open_ = [ident for ident in idents if ident in self.nodes]
         while open_:
             ident = open_.pop()
             if ident not in seen:
                 seen.add(ident)
-                open_ += [name for name in self._before[ident] if name in self.nodes]
+                open_ += [name for name in onward(ident) if name in self.nodes]
         return seen
 
     @cached_property

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ccops.clients.docker import Container, open_docker
-from ccops.core.errors import Refused, UsageError
+from ccops.core.errors import Refused
 from ccops.core.profile import Profile
 from ccops.stack.compose import client as compose
 from ccops.stack.compose import engine, replicas, secretfiles
@@ -98,18 +98,10 @@ def _write(profile: Profile, kind: str, overrides: Mapping[str, str], *, own: bo
     secretfiles.write(state_dir, site)
     if not own:
         return
-    broken = [key for key, text in overrides.items() if "\n" in text]
-    if broken:
-        raise UsageError(
-            "SETTING_INVALID",
-            f"{', '.join(broken)} has more than one line",
-            evidence="settings reach a container as lines of KEY=VALUE",
-            next_step="write it in one line",
-        )
-    where, settings = folder(state_dir, f"set-{kind}"), {**program_env(site), **overrides}
+    where, text = folder(state_dir, f"set-{kind}"), secretfiles.app_env({**program_env(site), **overrides})
     # First what is said about it: a file that changes more than it says would be a secret kept from `status`.
     write_private(where / "keys.json", json.dumps({"keys": sorted(overrides)}) + "\n")
-    write_private(where / "app.env", "".join(f"{key}={text}\n" for key, text in settings.items()))
+    write_private(where / "app.env", text)
     (where / "app.env").chmod(0o444)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ccops.core.errors import UsageError
 from ccops.stack.compose.layout import folder, program_env
 from ccops.stack.paths import StateDir, write_private
@@ -13,17 +15,8 @@ def write(state_dir: StateDir, site: Site) -> None:
 
     Raises UsageError for a setting of several lines: the file has one line for each.
     """
-    settings = program_env(site)
-    broken = [key for key, text in settings.items() if "\n" in text]
-    if broken:
-        raise UsageError(
-            "SETTING_INVALID",
-            f"{', '.join(broken)} has more than one line",
-            evidence="settings reach a container as lines of KEY=VALUE",
-            next_step="write it in one line",
-        )
     texts = {
-        "app.env": "".join(f"{key}={text}\n" for key, text in settings.items()),
+        "app.env": app_env(program_env(site)),
         "postgres_password": site.secrets["POSTGRES_PASSWORD"],
         "clickhouse_password": site.secrets["CLICKHOUSE_PASSWORD"],
         "grafana_password": site.secrets["ADMIN_PASSWORD"],
@@ -35,6 +28,19 @@ def write(state_dir: StateDir, site: Site) -> None:
     for name, text in texts.items():
         write_private(where / name, text)
         (where / name).chmod(0o444)
+
+
+def app_env(settings: Mapping[str, str]) -> str:
+    """Return the text of app.env. Raises UsageError for a setting of several lines."""
+    broken = [key for key, text in settings.items() if "\n" in text]
+    if broken:
+        raise UsageError(
+            "SETTING_INVALID",
+            f"{', '.join(broken)} has more than one line",
+            evidence="settings reach a container as lines of KEY=VALUE",
+            next_step="write it in one line",
+        )
+    return "".join(f"{key}={text}\n" for key, text in settings.items())
 
 
 def _redis(password: str) -> str:

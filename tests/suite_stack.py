@@ -7,6 +7,8 @@ they make has random names and is removed, and what would need the servers' proc
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ccops.core.profile import Value, parse_env_file
 from tests.conftest import ROOT
 
 VARIABLE = "CCOPS_SUITE_STACK_ENV"
+SUITES = ("tests/integration/clickhouse_front", "tests/integration/kafka_conformance")
 NOT_OURS = "not our process: this needs a server that it may stop, and files that it may read"
 _TARGETS = ("CCOPS_KAFKA_BOOTSTRAP", "CCOPS_CLICKHOUSE_URL")
 
@@ -50,6 +53,22 @@ def target(key: str) -> str | None:
     if not values.get(key):
         raise UsageError("SUITE_STACK_EMPTY", f"the stack of {VARIABLE} has no {key}", evidence="")
     return values[key]
+
+
+def run_suites(stack_env: Path, timeout_s: float) -> str:
+    """Run both contract suites at that stack, in a process of their own; return what pytest printed."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("CCOPS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES],
+        cwd=ROOT,
+        env={**env, VARIABLE: str(stack_env)},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    return done.stdout
 
 
 def _texts(values: Mapping[str, Value]) -> dict[str, str]:

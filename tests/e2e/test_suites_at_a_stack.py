@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 
 import clickhouse_connect
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from tests.conftest import ROOT, Stack
-from tests.suite_stack import VARIABLE
-
-SUITES = ("tests/integration/clickhouse_front", "tests/integration/kafka_conformance")
+from tests.conftest import Stack
+from tests.suite_stack import run_suites
 
 
 def _inventory(stack: Stack) -> dict[str, set[str]]:
@@ -30,23 +25,12 @@ def _inventory(stack: Stack) -> dict[str, set[str]]:
 @pytest.mark.timeout(600)
 def test_both_suites_pass_on_a_running_stack_and_leave_nothing(stack: Stack) -> None:
     before = _inventory(stack)
-    given = {key: value for key, value in os.environ.items() if not key.startswith("CCOPS_")}
-    given[VARIABLE] = str(stack.home / "dev" / "stack.env")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES],
-        cwd=ROOT,
-        env=given,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
+    said = run_suites(stack.home / "dev" / "stack.env", 500)
 
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    passed = re.search(r"(\d+) passed", done.stdout)
+    passed = re.search(r"(\d+) passed", said)
     assert passed is not None
-    assert int(passed[1]) >= 70, done.stdout[-1000:]
+    assert int(passed[1]) >= 70, said[-1000:]
     after = _inventory(stack)
     # The broker makes its own topics when a client first needs them.
     after["topics"] -= {name for name in after["topics"] if name.startswith("__")} - before["topics"]

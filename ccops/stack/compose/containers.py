@@ -51,7 +51,7 @@ def states(containers: Mapping[str, Container], expected: Iterable[str] = ()) ->
     for name in expected:
         if name not in found:
             found[name] = ServiceState(name, Phase.STOPPED, detail="there is no container")
-    return dict(sorted(found.items(), key=lambda pair: (order(_kind(pair[0])), pair[0])))
+    return dict(sorted(found.items(), key=lambda pair: (order(service_of(pair[0])), pair[0])))
 
 
 def service_state(name: str, attrs: Mapping[str, object]) -> ServiceState:
@@ -96,13 +96,14 @@ def _phase(name: str, state: Mapping[str, object], health: str) -> tuple[Phase, 
 
 
 def _address(name: str, attrs: Mapping[str, object]) -> str:
-    port = PUBLISHED.get(_kind(name))
+    port = PUBLISHED.get(service_of(name))
     bound = _map(_map(attrs, "NetworkSettings"), "Ports").get(f"{port}/tcp")
     first = bound[0] if isinstance(bound, Sequence) and not isinstance(bound, str) and bound else None
     return f"{HOST}:{first['HostPort']}" if isinstance(first, dict) and "HostPort" in first else ""
 
 
-def _kind(name: str) -> str:
+def service_of(name: str) -> str:
+    """Return the service that the container `name` is of: several are numbered."""
     head, _, tail = name.rpartition("-")
     return head if tail.isdecimal() else name
 

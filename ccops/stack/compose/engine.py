@@ -11,7 +11,7 @@ from ccops.core.profile import Profile
 from ccops.stack import ports
 from ccops.stack.compose import client as compose
 from ccops.stack.compose import replicas, secretfiles
-from ccops.stack.compose.containers import of_project
+from ccops.stack.compose.containers import of_project, service_of
 from ccops.stack.compose.failures import not_ready, stack_down
 from ccops.stack.compose.images import missing
 from ccops.stack.compose.layout import (
@@ -164,10 +164,7 @@ def restart(profile: Profile, service: str, timeout_s: float = 60.0) -> StackSta
         )
     with open_docker() as docker:
         found = of_project(docker, project_name(profile))
-        chosen = {
-            name: one for name, one in found.items() if name == service or name.startswith(f"{service}-")
-        }
-        chosen = {name: one for name, one in chosen.items() if name == service or name[-1].isdecimal()}
+        chosen = {name: one for name, one in found.items() if service in {name, service_of(name)}}
         if not chosen:
             raise stack_down(profile)
         for name, container in chosen.items():

@@ -15,6 +15,10 @@ from ccops.backend.core import logs
 from ccops.backend.core.config import settings
 from ccops.backend.realtime.protocol import PING_EVERY_S, PONG_WITHIN_S, SyncProtocol
 
+# The client must be who closes what is idle: a request that meets the server's close gets no answer.
+# uvicorn's 5 s are the very time that httpx keeps a connection; load balancers keep theirs for 60 s.
+KEEP_ALIVE_S = 75
+
 
 def main() -> int:
     """Serve until SIGTERM; in-flight requests get five seconds. Returns 2 when a rules file is wrong."""
@@ -46,6 +50,7 @@ def _config(websockets: type[SyncProtocol]) -> uvicorn.Config:
         access_log=False,
         log_config=logs.config(settings.log_level),
         log_level=settings.log_level.lower(),
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=5,
         server_header=False,
         # X-Forwarded-For is whatever a client says: the lockout counts by the peer's own address.

@@ -20,6 +20,17 @@ def tls(secure: bool) -> ssl.SSLContext:
     return ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+def limits() -> httpx.Limits:
+    """Return how long connections are kept: shorter than any server does.
+
+    uvicorn closes after 5 s, which is httpx's default too: a request that meets the close on its way gets no
+    answer, and nobody can say whether it was carried out.
+    """
+    import httpx
+
+    return httpx.Limits(keepalive_expiry=2.0)
+
+
 def errors() -> tuple[type[Exception], ...]:
     """Return what httpx raises when the other side can't be reached or talked to."""
     import httpx
@@ -41,6 +52,7 @@ async def open_http(base_url: str, *, timeout: float = 10.0) -> AsyncIterator[ht
             timeout=httpx.Timeout(timeout, connect=5.0),
             verify=tls(base_url.startswith("https:")),
             trust_env=False,
+            limits=limits(),
             follow_redirects=False,
         ) as client:
             yield client
@@ -67,6 +79,7 @@ def open_client(
             timeout=timeout,
             verify=tls(url.startswith("https:")),
             trust_env=False,
+            limits=limits(),
             transport=transport,
         ) as client:
             yield client

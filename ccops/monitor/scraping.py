@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ccops.clients.guard import unreachable
-from ccops.clients.http import errors, tls
+from ccops.clients.http import errors, limits, tls
 from ccops.clients.target import target
 from ccops.core.errors import Unreachable, UsageError
 from ccops.core.exposition import Exposition, ExpositionError, parse
@@ -55,7 +55,11 @@ class Scraper:
         self.places = dict(places)
         self._clients = {
             label: httpx.Client(
-                base_url=url, timeout=timeout_s, verify=tls(url.startswith("https:")), trust_env=False
+                base_url=url,
+                timeout=timeout_s,
+                verify=tls(url.startswith("https:")),
+                trust_env=False,
+                limits=limits(),
             )
             for label, url in places.items()
         }

@@ -106,8 +106,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 @pytest.fixture(scope="session")
 def http(backend: Backend) -> Iterator[httpx.Client]:
     """A client without a token."""
-    # The server closes what is idle for five seconds, which is httpx's default too: both at once is a reset.
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2)
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
     with httpx.Client(base_url=backend.url, timeout=20, trust_env=False, limits=limits) as client:
         yield client
 

@@ -134,7 +134,7 @@ def new_player(
     clients: list[httpx.Client] = []
 
     def make(*, adult: bool = True) -> Player:
-        limits = httpx.Limits(max_connections=40, max_keepalive_connections=40, keepalive_expiry=2)
+        limits = httpx.Limits(max_connections=40, max_keepalive_connections=40)
         client = httpx.Client(
             base_url=server.url, timeout=20, limits=limits, event_hooks={"response": [documented]}
         )

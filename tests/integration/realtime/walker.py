@@ -30,6 +30,8 @@ class Walker:
     connects: int = 0
     replayed: int = 0
     snapshots: list[dict] = field(default_factory=list)
+    # Where a new stream begins: the client's own place once it has the snapshot of what was before.
+    promised: tuple[str, int] | None = None
     may_lose: bool = False
 
     async def walk(self, rounds: int) -> None:
@@ -96,10 +98,11 @@ class Walker:
             hello = frame["data"]
             if self.epoch and not hello["recovered"] and not self.may_lose:
                 self.faults.append(f"not recovered: {self.epoch}:{self.last} at {hello}")
-            if not hello["recovered"]:
-                self.epoch, self.last = hello["epoch"], hello["seq"]
+            self.promised = None if hello["recovered"] else (hello["epoch"], hello["seq"])
         elif frame["type"] == "initial_state":
             self.snapshots.append(frame["data"])
+            if self.promised:
+                self.epoch, self.last = self.promised
         elif "seq" in frame:
             if (frame["epoch"], frame["seq"]) != (self.epoch, self.last + 1):
                 self.faults.append(f"{frame['epoch']}:{frame['seq']} after {self.epoch}:{self.last}")

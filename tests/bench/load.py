@@ -15,6 +15,7 @@ from typing import cast
 import uvloop
 
 Requests = Callable[[int], Iterator[bytes]]
+Place = tuple[str, int]  # host, port
 
 
 @dataclass(slots=True)
@@ -91,13 +92,13 @@ def _content_length(buffer: bytearray, head: int) -> int:
     return 0 if at < 0 else int(buffer[at + 15 : buffer.find(b"\r\n", at)])
 
 
-async def _offer(ports: Sequence[int], requests: Requests, seconds: float, warm_up_s: float) -> Load:
+async def _offer(places: Sequence[Place], requests: Requests, seconds: float, warm_up_s: float) -> Load:
     load, loop = Load(), asyncio.get_running_loop()
     callers = []
-    for number, port in enumerate(ports):
+    for number, (host, port) in enumerate(places):
         _, caller = await loop.create_connection(
             lambda number=number: _Caller(requests(number), load),  # type: ignore[misc]
-            "127.0.0.1",
+            host,
             port,
         )
         callers.append(caller)
@@ -115,12 +116,12 @@ async def _offer(ports: Sequence[int], requests: Requests, seconds: float, warm_
 
 def offer(port: int, requests: Requests, *, clients: int, seconds: float, warm_up_s: float = 0.5) -> Load:
     """Keep `clients` connections busy for `seconds`; `requests(i)` yields the bytes of connection `i`."""
-    return offer_over([port] * clients, requests, seconds=seconds, warm_up_s=warm_up_s)
+    return offer_over([("127.0.0.1", port)] * clients, requests, seconds=seconds, warm_up_s=warm_up_s)
 
 
-def offer_over(ports: Sequence[int], requests: Requests, *, seconds: float, warm_up_s: float) -> Load:
-    """Do the same with one connection to each of `ports`, which may be there several times."""
-    return uvloop.run(_offer(ports, requests, seconds, warm_up_s))
+def offer_over(places: Sequence[Place], requests: Requests, *, seconds: float, warm_up_s: float) -> Load:
+    """Do the same with one connection to each of `places`, which may be there several times."""
+    return uvloop.run(_offer(places, requests, seconds, warm_up_s))
 
 
 def request(method: str, path: str, *, token: str = "", body: bytes = b"", headers: str = "") -> bytes:

@@ -33,6 +33,7 @@ SERVICE_KEYS: Mapping[str, str] = {
     "mem_limit": "deploy.resources.limits.memory",
     "cpus": "deploy.resources.limits.cpus",
     "pids_limit": "deploy.resources.limits.pids",
+    "cpu_shares": "LOST: stack files know limits and reservations, no weights",
     "tmpfs": "volumes of type tmpfs",
     "volumes": f"named ones stay, on the node with the label {DATA_LABEL}=true; files become configs",
     "networks": "kept; an alias that is the service's own name is there anyway",

@@ -45,7 +45,7 @@ def test_every_key_of_the_compose_file_has_an_entry_that_says_what_becomes_of_it
     assert used == set(SERVICE_KEYS)
     assert {key for key in COMPOSE if not key.startswith("x-")} == set(TOP_KEYS)
     assert stack.fates == SERVICE_KEYS
-    assert [key for key, text in SERVICE_KEYS.items() if "LOST" in text] == ["security_opt"]
+    assert [key for key, text in SERVICE_KEYS.items() if "LOST" in text] == ["cpu_shares", "security_opt"]
 
 
 @pytest.mark.parametrize(

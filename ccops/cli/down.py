@@ -53,8 +53,6 @@ def down(
         )
     if wipe:
         removed = compose.wipe(profile, confirm) if docker else engine.wipe(profile, confirm)
-        if docker:
-            restarting.forget(profile)
         sentence = (
             f"removed {'the volumes' if docker else profile.state_dir}" if removed else "nothing to remove"
         )
@@ -62,9 +60,9 @@ def down(
     else:
         stop = compose.down if docker else engine.down
         stopped = stop(profile, services or ())
-        if docker and not services:
-            restarting.forget(profile)
         sentence = f"stopped: {', '.join(stopped)}; data kept" if stopped else "already down: nothing to do"
         data = {"stopped": list(stopped), "wiped": False}
+    if docker and not services:
+        restarting.forget(profile)
     report = Report("ccops.stack.down/v1", data, env=env, text=lambda console: console.print(sentence))
     finish(report, output)

@@ -57,16 +57,38 @@ class Containers(Protocol):
         ...
 
 
+class Image(Protocol):
+    """What we use of the SDK's image."""
+
+    @property
+    def id(self) -> str:
+        """Return its digest, `sha256:...`."""
+        ...
+
+
 class Images(Protocol):
     """What we use of the SDK's collection of images."""
 
-    def get(self, name: str) -> object:
+    def get(self, name: str) -> Image:
         """Return the image. Raises docker.errors.ImageNotFound."""
+        ...
+
+
+class Volumes(Protocol):
+    """What we use of the SDK's collection of volumes."""
+
+    def list(self, *, filters: Mapping[str, str]) -> Sequence[object]:
+        """Return the volumes that the filters keep."""
         ...
 
 
 class Docker(Protocol):
     """What we use of the SDK's client."""
+
+    @property
+    def volumes(self) -> Volumes:
+        """Return the volumes."""
+        ...
 
     @property
     def images(self) -> Images:
@@ -116,15 +138,14 @@ def open_docker(timeout: float = 10.0) -> Iterator[Docker]:
             client.close()
 
 
-def has_image(docker: Docker, name: str) -> bool:
-    """Return whether the engine has the image `name`."""
+def image_id(docker: Docker, name: str) -> str:
+    """Return the digest of what `name` stands for now; empty when the engine has no such image."""
     from docker.errors import ImageNotFound
 
     try:
-        docker.images.get(name)
+        return docker.images.get(name).id
     except ImageNotFound:
-        return False
-    return True
+        return ""
 
 
 def translated(err: BaseException) -> CcopsError:

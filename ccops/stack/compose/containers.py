@@ -45,6 +45,12 @@ def of_project(docker: Docker, project: str, expected: Collection[str] = ()) -> 
     return named
 
 
+def holds_anything(docker: Docker, project: str) -> bool:
+    """Return whether `project` has a container or a volume: a stack that is down keeps its volumes."""
+    chosen = {"label": f"{_PROJECT}={project}"}
+    return bool(docker.volumes.list(filters=chosen)) or bool(of_project(docker, project))
+
+
 def states(containers: Mapping[str, Container], expected: Iterable[str] = ()) -> dict[str, ServiceState]:
     """Return the state of each container, and of each `expected` service that has none."""
     found = {name: service_state(name, one.attrs) for name, one in containers.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ccops.clients.docker import has_image, open_docker
+from ccops.clients.docker import image_id, open_docker
 from ccops.core.errors import Unreachable
 from ccops.core.profile import Profile
 from ccops.stack import doctor_machine, doctor_services
@@ -63,7 +63,7 @@ def images(profile: Profile) -> Finding:
     """Check that the images are here: our own is built, the others can be fetched at the first start."""
     wanted = image_names(profile.project.root / "docker-compose.yml", os.environ)
     with open_docker() as docker:
-        missing = {name: key for name, key in wanted.items() if not has_image(docker, name)}
+        missing = {name: key for name, key in wanted.items() if not image_id(docker, name)}
     own = [name for name, key in missing.items() if key == OWN]
     if own:
         return fail(f"{own[0]} is not on this machine", f"docker build -t {own[0]} .    in the repository")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 
 from ccops.clients.docker import Docker, open_docker
@@ -11,12 +12,13 @@ from ccops.core.profile import Profile
 from ccops.stack import ports
 from ccops.stack.compose import client as compose
 from ccops.stack.compose import replicas, secretfiles
-from ccops.stack.compose.containers import of_project, service_of
+from ccops.stack.compose.containers import holds_anything, of_project, service_of
 from ccops.stack.compose.failures import not_ready, stack_down
-from ccops.stack.compose.images import missing
+from ccops.stack.compose.images import missing, outdated
 from ccops.stack.compose.layout import (
     ONE_SHOT,
     PUBLISHED,
+    described,
     file_options,
     project_name,
     variables,
@@ -64,7 +66,8 @@ def up(
         with only_one(state_dir, on_event):
             before = look(docker, profile, names)
             arranged = scale in {None, replicas.count(state_dir, None)}
-            if all(before.services[name].good for name in names) and arranged:
+            old = _old(docker, profile, [name for name in names if before.services[name].good])
+            if all(before.services[name].good for name in names) and arranged and not old:
                 on_event(Event("already"))
                 return before
             _plan_ports(profile, before, wanted, several)
@@ -82,14 +85,16 @@ def up(
             words = (*file_options(profile), "up", "-d", "--no-build", *how, *wanted)
             try:
                 with client.started(words, filled, log) as process:
-                    replaced = () if arranged else members(SERVICE, names)
+                    replaced = old if arranged else old.union(members(SERVICE, names))
                     now = wait(docker, profile, process, names, wait_timeout_s, on_event, replaced)
                     _write_targets(docker, profile, several)
                     bad = [now.services[name] for name in names if not now.services[name].good]
-                    if bad and process.returncode and not any(item.started for item in bad):
+                    # What it could not make anew may run on as it was.
+                    if process.returncode and (not any(item.started for item in bad) if bad else old):
                         raise compose.failure(log, f"exit {process.returncode}", missing(docker, profile))
                     if bad:
                         raise not_ready(docker, profile, bad, len(names))
+                    _describe(state_dir, names, profile)
             except KeyboardInterrupt:
                 down(profile)
                 raise
@@ -104,6 +109,26 @@ def _plan_ports(profile: Profile, before: StackState, wanted: Sequence[str], sev
         ours = [before.services[name].address for name in members(SERVICE, before.services)]
         bound = {int(address.rpartition(":")[2]) for address in ours if address}
         replicas.plan_ports(profile, several, bound)
+
+
+def _old(docker: Docker, profile: Profile, names: Sequence[str]) -> frozenset[str]:
+    """Return which of `names` were made from other files, settings or images than there are now."""
+    known, now = _described(StateDir(profile.state_dir)), described(profile, os.environ)
+    by_image = outdated(docker, profile, of_project(docker, project_name(profile), names))
+    return frozenset(name for name in names if known.get(kind_of(name)) != now or name in by_image)
+
+
+def _described(state_dir: StateDir) -> dict[str, object]:
+    """Return the digest of what each service's containers were made from."""
+    kept = read_json(state_dir.compose).get("described")
+    return kept if isinstance(kept, dict) else {}
+
+
+def _describe(state_dir: StateDir, names: Sequence[str], profile: Profile) -> None:
+    """Note from what the containers were made: only now that they are all there."""
+    made = dict.fromkeys(map(kind_of, names), described(profile, os.environ))
+    plain = {**read_json(state_dir.compose), "described": {**_described(state_dir), **made}}
+    write_private(state_dir.compose, json.dumps(plain, indent=1) + "\n")
 
 
 def _write_targets(docker: Docker, profile: Profile, several: int) -> None:
@@ -195,11 +220,15 @@ def _write_marker(
     write_private(state_dir.stack_env, "".join(f"{key}={text}\n" for key, text in keys.items()))
     plain: dict[str, object] = {"schema": SCHEMA, "project": project_name(profile), "services": list(known)}
     plain["scale"] = {SERVICE: several}
+    plain["described"] = _described(state_dir)
     write_private(state_dir.compose, json.dumps(plain, indent=1) + "\n")
 
 
 def wipe(profile: Profile, confirm: str) -> bool:
-    """Remove containers and volumes. Raises Refused on a protected profile and without its name."""
+    """Remove containers and volumes; returns whether there were any.
+
+    Raises Refused on a protected profile and without its name.
+    """
     if profile.protected or confirm != profile.env:
         raise Refused(
             "WIPE_PROTECTED" if profile.protected else "CONFIRM_MISSING",
@@ -209,7 +238,9 @@ def wipe(profile: Profile, confirm: str) -> bool:
             evidence=f"the volumes of project {project_name(profile)}; --confirm was {confirm!r}",
             next_step=f"ccops down --env {profile.env} --mode compose",
         )
-    had = bool(down(profile, volumes=True))
+    with open_docker() as docker:
+        had = holds_anything(docker, project_name(profile))
+    down(profile, volumes=True)
     if StateDir(profile.state_dir).compose.is_file():
         raise Degraded("WIPE_INCOMPLETE", "the stack is still there", next_step="ccops status")
     return had

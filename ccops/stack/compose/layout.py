@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ PUBLISHED = {**INNER, "kafka": 9094}
 ONE_SHOT = frozenset({"migrate"})
 PROFILE = "dev"
 _ALL_PROFILES = ("dev", "tools", "prod")
+_VARIABLE = re.compile(r"\$\{(\w+)")
 
 
 def project_name(profile: Profile) -> str:
@@ -44,10 +46,21 @@ def folder(state_dir: StateDir, name: str) -> Path:
     return state_dir.root / "compose" / name
 
 
+def described(profile: Profile, environ: Mapping[str, str]) -> str:
+    """Return a digest of the files that describe the containers, and of what `environ` fills them with."""
+    text = "\n".join((profile.project.root / name).read_text(encoding="utf-8") for name in _files(profile))
+    filled = [f"{key}={environ.get(key, '')}" for key in sorted(set(_VARIABLE.findall(text)))]
+    return hashlib.sha256("\n".join((text, *filled)).encode()).hexdigest()[:16]
+
+
+def _files(profile: Profile) -> list[str]:
+    """Return the files by name; a protected environment publishes no store."""
+    return ["docker-compose.yml", *([] if profile.protected else ["compose/ports.yml"])]
+
+
 def file_options(profile: Profile, *, every_profile: bool = False) -> tuple[str, ...]:
-    """Return the options that name the files; a protected environment publishes no store."""
-    root = profile.project.root
-    files = ["docker-compose.yml", *([] if profile.protected else ["compose/ports.yml"])]
+    """Return the options that name the files."""
+    root, files = profile.project.root, _files(profile)
     profiles = _ALL_PROFILES if every_profile else (PROFILE,)
     return (
         *("-p", project_name(profile), "--project-directory", str(root)),

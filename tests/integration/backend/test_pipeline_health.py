@@ -254,7 +254,7 @@ def test_a_stream_ends_with_its_session_at_any_process_and_no_other_does(
         started = time.monotonic()
         assert leaving.post(path).status_code == 204
         assert sum(1 for _ in here) + sum(1 for _ in there) <= 2  # they end as an answer ends
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8
         next(staying)
     assert leaving.get("/api/metrics/stream").status_code == 401
 

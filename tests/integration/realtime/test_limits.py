@@ -130,7 +130,7 @@ def test_no_pong_closes_with_4408(quick: Backend, user: Make) -> None:
     begun = time.monotonic()
     with raw(quick, user().login()) as (plain, protocol):
         assert read_to_the_end(plain, protocol) == 4408
-    assert 0.9 < time.monotonic() - begun < 4
+    assert 0.9 < time.monotonic() - begun < 12
     assert quick.sample('ws_closed_total{code="4408"}') == before + 1
 
 
@@ -248,7 +248,7 @@ def test_a_stalled_client_holds_nobody_up(main: Backend, user: Make, stores: Sto
             good.act_fast(stores, 20)
         begun = time.monotonic()
         assert [frame["seq"] for frame in take(feed, 100)] == list(range(1, 101))
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 10
 
 
 def test_a_graceful_stop_closes_with_1012(user: Make, stores: Stores) -> None:

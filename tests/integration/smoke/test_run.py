@@ -246,7 +246,7 @@ def test_settles_of_many_steps_overlap(play: Play) -> None:
     played = play(FEED + "steps:" + LOGIN + "".join(steps))
 
     assert played.code == 0
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 7  # one after the other they take eight seconds
 
 
 def test_parts_are_judged_in_order_by_their_planned_systems(play: Play) -> None:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,10 +29,10 @@ class FakeImages:
     def __init__(self, missing: Sequence[str]) -> None:
         self.missing = missing
 
-    def get(self, name: str) -> object:
+    def get(self, name: str) -> SimpleNamespace:
         if name in self.missing:
             raise ImageNotFound(name)
-        return name
+        return SimpleNamespace(id=f"sha256:{name}")
 
 
 class FakeContainer:

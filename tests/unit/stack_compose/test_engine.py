@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,12 +18,15 @@ import pytest
 from ccops.core.errors import Refused, Unreachable
 from ccops.core.profile import Profile, Project, Value, parse_env_file
 from ccops.stack.compose import doctor, engine, logs
+from ccops.stack.compose.layout import described
 from ccops.stack.control import Event
 from ccops.stack.doctor import examine
 from ccops.stack.finding import Level
 from ccops.stack.paths import StateDir
 from ccops.stack.state import Phase
 from tests.conftest import ROOT
+
+IMAGE = "sha256:1"
 
 
 class FakeContainer:
@@ -44,6 +50,7 @@ class FakeContainer:
         test = ["CMD", "ask", service]
         self.attrs: Mapping[str, object] = {
             "Name": f"/p_{service}_{number}",
+            "Image": IMAGE,
             "State": state,
             "Config": {"Labels": labels, "Healthcheck": {"Test": test}},
         }
@@ -62,8 +69,8 @@ class FakeContainer:
 class FakeDocker:
     """An engine with the containers given; its own collection. `after`: they are there once this file is."""
 
-    def __init__(self, *found: FakeContainer, after: Path | None = None) -> None:
-        self.found, self.after = found, after
+    def __init__(self, *found: FakeContainer, after: Path | None = None, kept: Sequence[str] = ()) -> None:
+        self.found, self.after, self.kept = found, after, kept
 
     def version(self) -> Mapping[str, object]:
         return {"Version": "20.10.24", "ApiVersion": "1.41"}
@@ -76,8 +83,12 @@ class FakeDocker:
     def images(self) -> FakeDocker:
         return self
 
-    def get(self, name: str) -> str:
-        return name
+    @property
+    def volumes(self) -> SimpleNamespace:
+        return SimpleNamespace(list=lambda filters: self.kept if "label" in filters else [])
+
+    def get(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(id=IMAGE)
 
     def list(
         self,
@@ -94,10 +105,10 @@ def profile(tmp_path: Path) -> Profile:
     return Profile("dev", Project(ROOT, tmp_path), {"CCOPS_STACK": Value("embedded", "env/dev.env:1")})
 
 
-def _use(monkeypatch: pytest.MonkeyPatch, *found: FakeContainer, after: Path | None = None) -> None:
+def _use(monkeypatch: pytest.MonkeyPatch, *found: FakeContainer, **more: Any) -> None:
     @contextmanager
     def opened() -> Iterator[FakeDocker]:
-        yield FakeDocker(*found, after=after)
+        yield FakeDocker(*found, **more)
 
     monkeypatch.setattr(engine, "open_docker", opened)
 
@@ -195,6 +206,21 @@ def test_data_is_removed_only_by_name_and_never_where_protected(
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("found", "kept", "said"),
+    [([], [], False), ([], ["p_postgres"], True), ([FakeContainer("redis", "exited")], [], True)],
+)
+def test_a_wipe_says_whether_there_was_anything_also_after_a_down(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: list, kept: list, said: bool
+) -> None:
+    told = _client(tmp_path, monkeypatch)
+    _use(monkeypatch, *found, kept=kept)
+    StateDir(profile.state_dir).create()
+
+    assert engine.wipe(profile, "dev") is said
+    assert "down --remove-orphans --volumes\n" in told.read_text(encoding="utf-8")
+
+
 def test_the_doctor_names_client_engine_and_files_that_are_missing(
     profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -238,7 +264,7 @@ def test_up_writes_files_calls_the_client_once_and_waits_for_health(
     state_dir, rendered, events = StateDir(profile.state_dir), [], []
 
     now = engine.up(profile, ("redis",), on_event=events.append, before_start=rendered.extend)
-    engine.up(profile, ("kafka",), on_event=events.append)
+    engine.up(profile, ("redis",), on_event=events.append)
 
     text = told.read_text(encoding="utf-8")
     assert now.services["redis"].phase is Phase.READY
@@ -249,6 +275,11 @@ def test_up_writes_files_calls_the_client_once_and_waits_for_health(
     assert set(parse_env_file(state_dir.stack_env, "stack.env")) == {"CCOPS_REDIS_URL"}
     secrets = parse_env_file(state_dir.secrets, "secrets.env")
     assert not [key for key, value in secrets.items() if value.text.removeprefix("k1:") in text]
+
+
+def _all_described(profile: Profile) -> dict[str, str]:
+    """What a marker says when all was made from today's files."""
+    return dict.fromkeys(("postgres", "redis", "migrate", "backend"), described(profile, os.environ))
 
 
 def _whole(*backends: FakeContainer) -> list[FakeContainer]:
@@ -292,7 +323,8 @@ def test_a_stack_keeps_its_number_and_another_is_not_ready_before_the_client_has
     one, two = (FakeContainer("backend", number=number) for number in (1, 2))
     _use(monkeypatch, *_whole(one, two))
     profile.state_dir.mkdir(parents=True)
-    StateDir(profile.state_dir).compose.write_text('{"scale": {"backend": 2}, "services": ["backend-1"]}')
+    kept = {"scale": {"backend": 2}, "services": ["backend-1"], "described": _all_described(profile)}
+    StateDir(profile.state_dir).compose.write_text(json.dumps(kept))
 
     engine.up(profile, ("backend",), on_event=events.append)
     engine.up(profile, ("backend",), on_event=events.append, scale=2)
@@ -311,6 +343,45 @@ def test_a_stack_keeps_its_number_and_another_is_not_ready_before_the_client_has
     marker = StateDir(profile.state_dir).compose.read_text(encoding="utf-8")
     assert '"backend"\n' in marker
     assert "backend-1" not in marker
+
+
+def test_up_makes_anew_what_was_made_from_another_image(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told, events = _client(tmp_path, monkeypatch), []
+    redis = FakeContainer("redis")
+    _use(monkeypatch, redis)
+    engine.up(profile, ("redis",))
+    told.unlink()
+
+    engine.up(profile, ("redis",), on_event=events.append)
+    assert [event.kind for event in events] == ["already"]
+    assert not told.exists()
+
+    redis.attrs = {**redis.attrs, "Image": "sha256:older"}
+    engine.up(profile, ("redis",))
+    assert "up -d --no-build redis\n" in told.read_text(encoding="utf-8")
+
+
+def test_up_makes_anew_what_was_made_with_other_files_until_it_succeeds(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = _client(tmp_path, monkeypatch)
+    _use(monkeypatch, FakeContainer("redis"))
+    engine.up(profile, ("redis",))
+    told.unlink()
+    monkeypatch.setenv("CCOPS_MEM_REDIS", "64m")  # docker-compose.yml reads it
+
+    _client(tmp_path, monkeypatch, code=1)
+    with pytest.raises(Unreachable, match="could not do it"):  # the old one runs on
+        engine.up(profile, ("redis",))
+    told.unlink()
+    _client(tmp_path, monkeypatch)
+    engine.up(profile, ("redis",))
+    told.unlink()
+    engine.up(profile, ("redis",))
+
+    assert not told.exists()
 
 
 def test_one_of_two_backends_that_is_gone_is_missed_by_its_number(

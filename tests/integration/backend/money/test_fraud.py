@@ -80,7 +80,7 @@ def test_while_redis_hangs_the_shop_stays_open(player, cache) -> None:
         cache.execute_command("CLIENT", "UNPAUSE")
 
     assert sixth.status_code == 202
-    assert sixth.elapsed.total_seconds() < 2
+    assert sixth.elapsed.total_seconds() < 4
     assert player.server.metric('fraud_unchecked_total{flow="payment"}') == before + 1
 
 

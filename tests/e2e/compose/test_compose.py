@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import uuid
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,22 @@ def test_two_backends_tell_each_others_screens_and_one_that_is_killed_comes_back
     docker.done("restart", "backend")
     assert {f"http://{docker.rows()[name]['address']}" for name in ("backend-1", "backend-2")} == published
     docker.journey()
+
+
+def test_a_build_that_took_the_same_tag_is_what_runs_after_the_next_up(
+    docker: OnDocker, tmp_path: Path
+) -> None:
+    docker.done("up", "--mode", "compose", "--wait-timeout", "300")
+    before, name = docker.of_service("kafka-exporter"), docker.names["CCOPS_IMAGE_KAFKA_EXPORTER"]
+    redis = docker.of_service("redis")
+    (tmp_path / "Dockerfile").write_text(f"FROM {name}\nLABEL build={tmp_path.name}-{uuid.uuid4().hex}\n")
+    docker.engine.docker("build", "-q", "-t", name, str(tmp_path))
+
+    docker.done("up", "--mode", "compose", "--wait-timeout", "300")
+
+    assert docker.of_service("kafka-exporter") != before
+    assert docker.of_service("redis") == redis
+    assert "already up" in docker.done("up")
 
 
 def test_down_leaves_nothing(docker: OnDocker) -> None:

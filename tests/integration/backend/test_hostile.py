@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from ccops.stack import engine
+from tests.freezing import frozen
 
 
 def nested(depth: int) -> dict[str, object]:
@@ -94,13 +93,10 @@ def test_personal_data_is_in_no_column_as_text(account, sql, table: str) -> None
 def test_a_redis_that_hangs_costs_a_request_a_second_not_ten(backend, account) -> None:
     user = account()
     pid = engine.pid_of(backend.load(), "redis")
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(pid):
         started = time.monotonic()
         answer = user.post("/api/streak/claim", {"action_type": "DAILY"})
         took = time.monotonic() - started
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
     assert answer.status_code == 200
     assert took < 4, "three bounded waits, not the client's own time-outs and retries"

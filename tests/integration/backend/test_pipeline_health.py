@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from ccops.stack import engine
 from tests.backends import Process, running
+from tests.freezing import frozen
 
 FEW = "import ccops.backend.services.metrics_feed as m; m.CLIENTS = 2"
 PIPELINE = ("worker", "kafka", "clickhouse")
@@ -62,15 +62,8 @@ def other(others: Callable[[], Process]) -> Process:
     return others()
 
 
-@contextlib.contextmanager
-def frozen(backend, service: str) -> Iterator[None]:
-    pid = engine.pid_of(backend.load(), service)
-    assert pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
+def pid_of(backend, service: str) -> int:
+    return engine.pid_of(backend.load(), service) or 0
 
 
 def ask(http: httpx.Client, what: str) -> httpx.Response:
@@ -129,7 +122,7 @@ def _table(http: httpx.Client, name: str) -> dict:
 
 def test_what_hangs_is_unavailable_and_holds_nobody(pipeline, backend, http, account, until) -> None:
     user, asked = account(), [("kafka", "broker"), ("olap", "clickhouse")] * 10
-    with frozen(backend, "kafka"), frozen(backend, "clickhouse"):
+    with frozen(pid_of(backend, "kafka")), frozen(pid_of(backend, "clickhouse")):
         started = time.monotonic()
         with ThreadPoolExecutor(20) as pool:
             answers = list(pool.map(lambda one: (one[1], ask(http, one[0])), asked))

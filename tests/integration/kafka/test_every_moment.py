@@ -13,6 +13,7 @@ import pytest
 from ccops.kafka.broker import Broker
 from ccops.kafka.model import Committed, Place, Refusal
 from tests.fakes.alertmanager import alertmanager
+from tests.freezing import freeze
 from tests.integration.kafka.conftest import Filled
 from tests.integration.kafka.kit import Cluster, until
 from tests.integration.kafka.test_refusals import refused
@@ -93,7 +94,7 @@ def test_a_broker_that_stands_still_under_the_write_is_looked_at_again_by_the_ne
     def paused(self: Broker, group: str, offsets: Mapping[Place, Committed]) -> dict[Place, Refusal]:
         pid = cluster.pid()
         assert pid > 1
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         threading.Timer(30, lambda: (os.kill(pid, signal.SIGCONT), awake.set())).start()
         return _ALTER(self, group, offsets)
 

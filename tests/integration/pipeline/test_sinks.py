@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from ccops.backend.repositories import outbox
 from ccops.backend.repositories.outbox import Place
 from ccops.stack import engine
+from tests.freezing import frozen
 from tests.integration.pipeline.kit import Player, Stores, frames, greeting, silent, until
 from tests.web import http_client
 
 ACTIONS = "cc.actions.events.dev"
 
 
-@contextmanager
-def frozen(stores: Stores, service: str) -> Iterator[None]:
-    """Stop the process of `service` without closing its connections: worse than a crash."""
-    pid = engine.pid_of(stores.load(), service)
-    assert pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
+def pid_of(stores: Stores, service: str) -> int:
+    return engine.pid_of(stores.load(), service) or 0
 
 
 def acked(stores: Stores, user: Player) -> int:
@@ -55,7 +45,7 @@ def test_a_frozen_broker_delays_no_frame(stores: Stores, player: Callable[[], Pl
         frames(feed, 1)
         until(lambda: acked(stores, user) == 1)
         slowest = 0.0
-        with frozen(stores, "kafka"):
+        with frozen(pid_of(stores, "kafka")):
             end = time.monotonic() + 5  # past the time after which the relay's client gives records up
             sent = 1
             while time.monotonic() < end:
@@ -82,7 +72,7 @@ def test_a_frozen_redis_delays_no_record(stores: Stores, player: Callable[[], Pl
         user.act()
         frames(feed, 1)
         until(lambda: acked(stores, user) == 1)
-        with frozen(stores, "redis"):
+        with frozen(pid_of(stores, "redis")):
             for sent in range(2, 12):
                 user.act_fast(1)
                 until(lambda sent=sent: acked(stores, user) == sent, 2)

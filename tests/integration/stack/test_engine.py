@@ -21,6 +21,7 @@ from ccops.core.errors import Refused, Unreachable
 from ccops.stack import engine
 from ccops.stack.paths import StateDir
 from ccops.stack.state import Phase, alive
+from tests.freezing import frozen
 
 if TYPE_CHECKING:
     from tests.integration.stack.conftest import Bench
@@ -93,9 +94,8 @@ def test_status_answers_for_a_healthy_a_sick_and_a_stopped_stack(bench: Bench) -
     assert (row["name"], row["state"], row["answer"]) == ("redis", "ready", "PONG")
     assert row["pid"] == engine.pid_of(bench.profile(), "redis")
 
-    os.kill(row["pid"], signal.SIGSTOP)
-    sick = bench.cli("status")
-    os.kill(row["pid"], signal.SIGCONT)
+    with frozen(row["pid"]):
+        sick = bench.cli("status")
 
     assert sick.returncode == 1
     assert "unhealthy" in sick.stdout

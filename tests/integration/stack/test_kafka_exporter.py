@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ccops.stack import engine
 from ccops.stack.kafka_exporter.cluster import Cluster, Group
 from ccops.stack.kafka_exporter.serve import serve
+from tests.freezing import freeze
 from tests.kafka_kit import Broker, fresh
 from tests.kafka_kit import until as kit_until
 
@@ -107,7 +108,7 @@ def test_through_the_death_of_its_broker_it_answers_and_then_knows_again(bench: 
 
     # The broker writes to disk every half second; what it lost would be no fault of the exporter.
     assert until(lambda: page().get(f"kafka_topic_partition_current_offset{topic}0") == 3)
-    os.kill(state.services["kafka"].pid, signal.SIGSTOP)
+    freeze(state.services["kafka"].pid)
     assert page() == {"kafka_brokers": 0}
     os.kill(state.services["kafka"].pid, signal.SIGKILL)
     assert until(lambda: page()["kafka_brokers"] == 1 and "kafka_consumergroup_members" in page())

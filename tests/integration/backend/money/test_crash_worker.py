@@ -13,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.freezing import freeze
 from tests.integration.backend.money.crash_kit import Crash, bet, cash_out, wait
 
 
@@ -152,7 +153,7 @@ def test_the_other_worker_finishes_what_a_killed_leader_left(crash: Crash, crowd
 def test_a_leader_that_was_frozen_for_a_whole_round_changes_no_outcome(crash: Crash, crowd: list) -> None:
     round_id, point = play(crash, crowd[:4], [110, 110, 160, None], (150, 155))
     leader = crash.leader()
-    leader.process.send_signal(signal.SIGSTOP)
+    freeze(leader.process.pid)
     crash.at(120)
     assert cash_out(crowd[0]).json()["cashed_x100"] == 110
     by_hand = cash_out(crowd[3]).json()["cashed_x100"]
@@ -168,7 +169,7 @@ def test_a_leader_that_was_frozen_for_a_whole_round_changes_no_outcome(crash: Cr
 def test_a_death_between_crash_and_settlement_loses_no_bet(crash: Crash, crowd: list) -> None:
     """What kill -9 leaves at the worst place: the round is over, its bets are open."""
     leader = crash.leader()
-    leader.process.send_signal(signal.SIGSTOP)
+    freeze(leader.process.pid)
     round_id, point = play(crash, crowd[:10], [120] * 5 + [None] * 5, (150, 160))
     crash.at(point + 1)
     crash.sql(

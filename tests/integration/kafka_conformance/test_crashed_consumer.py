@@ -30,10 +30,11 @@ def test_a_reset_waits_for_the_session_of_a_killed_consumer(cluster: Cluster) ->
 
     assert refused.code == 3, refused.out + refused.err
     assert offsets(cluster, group) == {0: 5}
-    describe = cluster.admin.describe_consumer_groups
-    assert until(lambda: describe([group])[group].result(WAIT_S).state is ConsumerGroupState.EMPTY, 8, 0.1), (
-        "the session never ended"
-    )
+
+    def state() -> ConsumerGroupState:
+        return cluster.admin.describe_consumer_groups([group])[group].result(WAIT_S).state
+
+    assert until(lambda: state() is ConsumerGroupState.EMPTY, 12, 0.1), "the session never ended"
     done = cluster.broker.ccops(*reset)
     assert done.code == 0, done.out + done.err
     assert offsets(cluster, group) == {0: 2}

@@ -58,7 +58,7 @@ def test_a_gauge_counts_the_sockets_of_living_processes_only(
 
         several.kill(1)
 
-        until(lambda: several.samples(several.alone(2))["ws_active_connections"] == 1, 3)
+        until(lambda: several.samples(several.alone(2))["ws_active_connections"] == 1)
     until(lambda: several.samples()["ws_active_connections"] == 0)
     until(lambda: several.pid(1) not in {None, before} and several.ready(1))
 

@@ -154,7 +154,7 @@ def test_killing_the_supervisor_leaves_no_process_behind(bench: Bench, until: Un
 
     os.kill(before.pid, signal.SIGKILL)
 
-    assert until(lambda: bench.processes() == [], 5.0)
+    assert until(lambda: bench.processes() == [], 20.0)
     assert engine.state(bench.profile()) is None
     assert "CCOPS_REDIS_URL" not in bench.profile().values
     after = engine.up(bench.profile(), ("postgres", "redis", "kafka", "clickhouse"))
@@ -306,7 +306,7 @@ def test_a_lost_state_file_is_written_again(bench: Bench, until: Until) -> None:
 
     StateDir(bench.profile().state_dir).state.unlink()
 
-    assert until(lambda: engine.state(bench.profile()) is not None, 5.0)
+    assert until(lambda: engine.state(bench.profile()) is not None, 20.0)
     assert engine.state(bench.profile()).pid == before.pid
 
 
@@ -387,7 +387,7 @@ def test_postgres_runs_as_nobody_where_namespaces_are_forbidden(bench: Bench, un
 
     assert psutil.Process(before.services["postgres"].pid).uids().effective == 65534
     os.kill(before.pid, signal.SIGKILL)
-    assert until(lambda: bench.processes() == [], 5.0)
+    assert until(lambda: bench.processes() == [], 20.0)
     bench.settings("CCOPS_ROOT_MODE=userns")
     back = engine.up(bench.profile(), ("postgres",))
     assert back.ready

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,20 @@ Ccops = Callable[..., Ran]
 
 
 def run_ccops(
-    *args: str, env: Mapping[str, str] | None = None, timeout: float = 120, cwd: Path = ROOT
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 120,
+    cwd: Path = ROOT,
+    under: Sequence[str] = (),
 ) -> Ran:
-    """Run `ccops ARGS` as a process, as a person would, without the caller's CCOPS_ variables."""
+    """Run `ccops ARGS` as a process, as a person would, without the caller's CCOPS_ variables.
+
+    `under` is a program with arguments that runs it.
+    """
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CCOPS_")}
     clean |= {"NO_COLOR": "1", "COLUMNS": "120"} | dict(env or {})
     done = subprocess.run(
-        [sys.executable, "-m", "ccops", *args],
+        [*under, sys.executable, "-m", "ccops", *args],
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -64,7 +64,7 @@ KEYS = (
 RT_CHANNEL = "rt:pub"
 WAKE_CHANNEL = "outbox:wake"
 # The first ring goes out at once; a relay that is busy with the rows of the last one needs no more than this.
-_RING_S = 0.02
+_RING_S = 0.005
 
 
 def client(*, timeout_s: float = 2.0) -> aioredis.Redis:

@@ -81,7 +81,7 @@ class WsWatcher(Watcher):
     async def open(self, token: str = "", *, resume: bool = False) -> None:
         """Connect and wait for the first frame; without `token` the feed's own is asked for, as it is now.
 
-        Raises Unreachable when no frame comes.
+        Raises Unreachable when no frame comes. One that says its last word in its first frame was heard.
         """
         if self._connection is not None:
             await self.drop("close")
@@ -93,13 +93,14 @@ class WsWatcher(Watcher):
         self._stack, self._greeted, self.ended = AsyncExitStack(), asyncio.Event(), None
         self._connection = await self._stack.enter_async_context(open_ws(url, subprotocols=protocols))
         self.become("armed")
+        before = self.frames
         self._reader = asyncio.create_task(self._read(self._connection))
         try:
             await asyncio.wait_for(self._greeted.wait(), _ARM_SECONDS)
         except TimeoutError:
             await self.drop("close")
             self.become(f"no frame within {_ARM_SECONDS:g} s of the handshake")
-        if not self.armed:
+        if not self.armed and self.frames == before:
             raise unreachable("ws", self._base, ConnectionError(f"feed {self.name}: {self.state}"))
 
     async def drop(self, how: str = "reset") -> None:

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ccops.core.profile import Profile
+from ccops.stack import engine
+
 
 def freeze(pid: int) -> None:
     """Send SIGSTOP and wait until every thread rests: on a full machine one may finish what it is doing."""
+    assert pid > 0, "0 and below are groups of processes, ours among them"
     os.kill(pid, signal.SIGSTOP)
     end = time.monotonic() + 10
     while not all(state == "T" for state in _states(pid)):
@@ -22,12 +26,21 @@ def freeze(pid: int) -> None:
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """Keep the process stopped inside the block; it may have been killed meanwhile."""
-    freeze(pid)
     try:
+        freeze(pid)
         yield
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def frozen_service(profile: Profile, service: str) -> Iterator[None]:
+    """Keep the process of `service` of a running stack stopped inside the block."""
+    pid = engine.pid_of(profile, service)
+    assert pid
+    with frozen(pid):
+        yield
 
 
 def _states(pid: int) -> list[str]:

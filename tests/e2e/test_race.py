@@ -67,12 +67,8 @@ def test_what_is_no_race_is_a_usage_error(ccops: Ccops, args: tuple[str, ...], c
 
 
 def test_more_connections_than_files_are_refused_before_the_first(stack: Stack) -> None:
-    few = (
-        "sh",
-        "-c",
-        'ulimit -Sn 256 && exec "$@"',
-        "sh",
-    )  # not ours: this process may have more open already
+    # Not our own limit: this process may have more open already.
+    few = ("sh", "-c", 'ulimit -Sn 256 && exec "$@"', "sh")
     ran = run_ccops("smoke", "race", "streak", "--n", "200", env=stack.env, under=few)
 
     assert ran.code == 2

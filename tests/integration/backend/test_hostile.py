@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from ccops.stack import engine
-from tests.freezing import frozen
+from tests.freezing import frozen_service
 
 
 def nested(depth: int) -> dict[str, object]:
@@ -92,8 +92,7 @@ def test_personal_data_is_in_no_column_as_text(account, sql, table: str) -> None
 @pytest.mark.fault
 def test_a_redis_that_hangs_costs_a_request_a_second_not_ten(backend, account) -> None:
     user = account()
-    pid = engine.pid_of(backend.load(), "redis")
-    with frozen(pid):
+    with frozen_service(backend.load(), "redis"):
         started = time.monotonic()
         answer = user.post("/api/streak/claim", {"action_type": "DAILY"})
         took = time.monotonic() - started

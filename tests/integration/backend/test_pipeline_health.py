@@ -14,7 +14,7 @@ import pytest
 
 from ccops.stack import engine
 from tests.backends import Process, running
-from tests.freezing import frozen
+from tests.freezing import frozen_service
 
 FEW = "import ccops.backend.services.metrics_feed as m; m.CLIENTS = 2"
 PIPELINE = ("worker", "kafka", "clickhouse")
@@ -60,10 +60,6 @@ def others(backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
 def other(others: Callable[[], Process]) -> Process:
     """A second backend process, which has room for two streams; a new one when a test has stopped it."""
     return others()
-
-
-def pid_of(backend, service: str) -> int:
-    return engine.pid_of(backend.load(), service) or 0
 
 
 def ask(http: httpx.Client, what: str) -> httpx.Response:
@@ -122,7 +118,7 @@ def _table(http: httpx.Client, name: str) -> dict:
 
 def test_what_hangs_is_unavailable_and_holds_nobody(pipeline, backend, http, account, until) -> None:
     user, asked = account(), [("kafka", "broker"), ("olap", "clickhouse")] * 10
-    with frozen(pid_of(backend, "kafka")), frozen(pid_of(backend, "clickhouse")):
+    with frozen_service(backend.load(), "kafka"), frozen_service(backend.load(), "clickhouse"):
         started = time.monotonic()
         with ThreadPoolExecutor(20) as pool:
             answers = list(pool.map(lambda one: (one[1], ask(http, one[0])), asked))

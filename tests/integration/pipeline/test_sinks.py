@@ -12,16 +12,11 @@ import pytest
 
 from ccops.backend.repositories import outbox
 from ccops.backend.repositories.outbox import Place
-from ccops.stack import engine
-from tests.freezing import frozen
+from tests.freezing import frozen_service
 from tests.integration.pipeline.kit import Player, Stores, frames, greeting, silent, until
 from tests.web import http_client
 
 ACTIONS = "cc.actions.events.dev"
-
-
-def pid_of(stores: Stores, service: str) -> int:
-    return engine.pid_of(stores.load(), service) or 0
 
 
 def acked(stores: Stores, user: Player) -> int:
@@ -45,7 +40,7 @@ def test_a_frozen_broker_delays_no_frame(stores: Stores, player: Callable[[], Pl
         frames(feed, 1)
         until(lambda: acked(stores, user) == 1)
         slowest = 0.0
-        with frozen(pid_of(stores, "kafka")):
+        with frozen_service(stores.load(), "kafka"):
             end = time.monotonic() + 5  # past the time after which the relay's client gives records up
             sent = 1
             while time.monotonic() < end:
@@ -72,7 +67,7 @@ def test_a_frozen_redis_delays_no_record(stores: Stores, player: Callable[[], Pl
         user.act()
         frames(feed, 1)
         until(lambda: acked(stores, user) == 1)
-        with frozen(pid_of(stores, "redis")):
+        with frozen_service(stores.load(), "redis"):
             for sent in range(2, 12):
                 user.act_fast(1)
                 until(lambda sent=sent: acked(stores, user) == sent, 2)

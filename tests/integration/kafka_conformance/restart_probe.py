@@ -34,4 +34,5 @@ def main(what: str, bootstrap: str, topic: str, group: str, start: int) -> str:
 
 
 if __name__ == "__main__":
-    print(main(*sys.argv[1:5], int(sys.argv[5])))
+    what, bootstrap, topic, group, start = sys.argv[1:]
+    print(main(what, bootstrap, topic, group, int(start)))

@@ -8,16 +8,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psutil
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from ccops.stack import engine
+from tests.freezing import frozen_service
 from tests.integration.pipeline.kit import Player, Stores, Worker, until
 from tests.integration.pipeline.test_faults import ACTIONS, acked, actions_of, arrived, pushed
-from tests.integration.pipeline.test_sinks import frozen
 
 OUTAGE_S = float(os.environ.get("CCOPS_OUTAGE_S", "12"))
 GROUP = "cc.actions.clickhouse.dev"
@@ -30,6 +30,10 @@ IMPATIENT = (
     "import ccops.backend.olap.pump as m, ccops.backend.olap.ingest as i; "
     "m._KEEP_BATCH_S, i._FRESH_S = 3.0, 2.0"
 )
+
+
+def hung(stores: Stores, service: str) -> AbstractContextManager[None]:
+    return frozen_service(stores.load(), service)
 
 
 @contextmanager
@@ -71,11 +75,14 @@ def lag(worker: Worker) -> float:
 @pytest.mark.parametrize(
     ("outage", "patch"),
     # A frozen store is the same wait behind another error: with the rest of the night.
-    [pytest.param(frozen, "pass", marks=pytest.mark.nightly), (stopped, IMPATIENT)],
+    [pytest.param(hung, "pass", marks=pytest.mark.nightly), (stopped, IMPATIENT)],
     ids=["frozen", "down"],
 )
 def test_an_outage_of_clickhouse_costs_time_only(
-    stores: Stores, player: Callable[[], Player], outage: Callable[..., object], patch: str
+    stores: Stores,
+    player: Callable[[], Player],
+    outage: Callable[[Stores, str], AbstractContextManager[None]],
+    patch: str,
 ) -> None:
     user = player()
     with stores.worker(patch=patch) as worker:
@@ -84,7 +91,7 @@ def test_an_outage_of_clickhouse_costs_time_only(
         until(lambda: acked(stores, user))
         time.sleep(1)  # the commit follows the insert
         before, memory = committed(stores), memory_mb(worker)
-        with outage(stores, "clickhouse"):  # type: ignore[attr-defined]
+        with outage(stores, "clickhouse"):
             user.act_fast(BULK, size=SIZE, screens=False)  # Kafka and ClickHouse are what is filled
             end = time.monotonic() + OUTAGE_S
             until(lambda: pushed(stores, user), 60)

@@ -90,7 +90,9 @@ def test_a_replacement_that_nobody_heard_of_is_found(quick: Backend, user: Make,
         cache, key = stores.redis(), f"rt:{one.id}:sockets"
         with cache.pipeline() as pipe:
             newer = [f"another/{number}" for number in range(3)]
-            pipe.delete(key).zadd(key, dict.fromkeys(newer, 9)).set("rt:proc:another", "1", ex=15)
+            pipe.delete(key)
+            pipe.zadd(key, dict.fromkeys(newer, 9))
+            pipe.set("rt:proc:another", "1", ex=15)
             pipe.execute()
         assert closed(feed)[0] == 4409
         cache.delete(key)

@@ -123,7 +123,9 @@ def test_an_event_that_is_numbered_and_nowhere_to_be_read_ends_the_socket(
         cache = stores.redis()
         with cache.pipeline() as pipe:
             # As a Redis short of memory does: it evicts the stream, whose newest frame nobody announced.
-            pipe.delete(f"rt:{one.id}:s").hset(f"rt:{one.id}:meta", "seq", 2).execute()
+            pipe.delete(f"rt:{one.id}:s")
+            pipe.hset(f"rt:{one.id}:meta", "seq", 2)
+            pipe.execute()
         assert closed(feed)[0] == 1012
     with quick.feed(token, position(seen)) as feed:
         assert greeted(feed)[0]["data"]["recovered"] is False

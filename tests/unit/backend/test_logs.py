@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,6 @@ def test_a_record_is_redacted_in_its_text_and_its_arguments() -> None:
 
 
 def test_every_handler_redacts_and_our_loggers_have_one() -> None:
-    made = config("INFO")
+    made: Any = config("INFO")
     assert all(handler["filters"] == ["redact"] for handler in made["handlers"].values())
     assert made["loggers"]["ccops.backend"]["handlers"] == ["default"]

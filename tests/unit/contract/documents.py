@@ -6,7 +6,7 @@ import copy
 from datetime import date
 
 from jsonschema import Draft202012Validator, FormatChecker
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from ccops.contract.diff import diff
@@ -72,7 +72,7 @@ def obj(required: str = "", **properties: object) -> Json:
 
 def stock_valid(document: Json, schema: object, value: object) -> bool:
     """Validate by jsonschema as it comes, over the whole document (OpenAPI 3.1 without readOnly)."""
-    whole = Resource(contents=document | {"x-schema": schema}, specification=DRAFT202012)
+    whole = DRAFT202012.create_resource(document | {"x-schema": schema})
     registry = Registry().with_resource("urn:doc", whole)
     validator = Draft202012Validator(
         {"$ref": "urn:doc#/x-schema"},

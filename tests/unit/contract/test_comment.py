@@ -14,7 +14,7 @@ import pytest
 from ccops.contract.comment import MARKER, Section, body
 from ccops.contract.github import PullRequest, post
 from ccops.contract.model import Level
-from ccops.core.errors import Refused, Unreachable, UsageError
+from ccops.core.errors import CcopsError, Refused, Unreachable, UsageError
 from tests.fakes.findings import APPROVED, BREAK, DOUBT, SAFE, STALE, result
 
 TOKEN = "ghs_secret"
@@ -164,7 +164,9 @@ def test_the_comment_is_written_once_then_edited_then_left_alone(hub: GitHub) ->
     ("status", "error"),
     [(401, Refused), (403, Refused), (404, UsageError), (502, Unreachable), (429, Unreachable)],
 )
-def test_what_github_refuses_is_told_without_the_token(hub: GitHub, status: int, error: type) -> None:
+def test_what_github_refuses_is_told_without_the_token(
+    hub: GitHub, status: int, error: type[CcopsError]
+) -> None:
     hub.status = status
     with pytest.raises(error) as caught:
         post(MARKER, _to(hub))

@@ -6,6 +6,7 @@ The database's clock stands still in a transaction, so time passes by moving a h
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+
+if TYPE_CHECKING:
+    from tests.integration.backend.limited.conftest import Ground
 
 USERS, GOLD, PRICE, CENTS, CREDITS, HOLD_S = 3, 1_000, 400, 500, 70, 60
 CONTEXT = '{"trace_id": "machine", "request_id": "machine", "env": "dev"}'
@@ -92,7 +96,7 @@ class Payment:
 class HoldMachine(RuleBasedStateMachine):
     """Every step is done to the database and to the model; both must agree on answer and state."""
 
-    ground = None  # set by the test
+    ground: Ground  # set by the test
     payments = Bundle("payments")
 
     def __init__(self) -> None:
@@ -324,7 +328,7 @@ class HoldMachine(RuleBasedStateMachine):
         }
 
 
-def test_holds_live_and_end_as_the_model_says(ground) -> None:
+def test_holds_live_and_end_as_the_model_says(ground: Ground) -> None:
     machine = type("Machine", (HoldMachine,), {"ground": ground})
     run_state_machine_as_test(
         machine,

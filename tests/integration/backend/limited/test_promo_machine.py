@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+if TYPE_CHECKING:
+    from tests.integration.backend.limited.conftest import Ground
 
 CONTEXT = '{"trace_id": "machine", "request_id": "machine", "env": "dev"}'
 STATE = """
@@ -23,7 +27,7 @@ codes = st.sampled_from([*USES, "unknown"])
 class PromoMachine(RuleBasedStateMachine):
     """Redeems with and without keys while codes run out, expire and come back."""
 
-    ground = None  # set by the test
+    ground: Ground  # set by the test
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,7 +111,7 @@ class PromoMachine(RuleBasedStateMachine):
         }
 
 
-def test_codes_grant_and_refuse_as_the_model_says(ground) -> None:
+def test_codes_grant_and_refuse_as_the_model_says(ground: Ground) -> None:
     machine = type("Machine", (PromoMachine,), {"ground": ground})
     run_state_machine_as_test(
         machine,

@@ -25,6 +25,18 @@ _COMMON: Mapping[str, object] = {
     "socket.keepalive.enable": True,
     "log.connection.close": False,
 }
+# What a group holds of a backlog, as after an outage; by default 64 MiB, and there are several groups.
+FETCHING: Mapping[str, object] = {
+    "queued.min.messages": 2_000,
+    "queued.max.messages.kbytes": 8_192,
+    "fetch.max.bytes": 8_388_608,
+    # A broker counts compressed bytes, and records that are much alike shrink a hundredfold: a small answer
+    # each time, and the next one soon (a full queue waits for a second otherwise).
+    "max.partition.fetch.bytes": 131_072,
+    "fetch.queue.backoff.ms": 20,
+    # noida-db answers with all it has, whatever it is asked for; above this a client would stall for ever.
+    "receive.message.max.bytes": 1_073_741_824,
+}
 
 
 def producer(on_error: OnError) -> Producer:
@@ -59,10 +71,7 @@ def consumer(group: str, on_error: OnError) -> Consumer:
             "fetch.wait.max.ms": 20,
             "enable.partition.eof": True,
             "session.timeout.ms": 10_000,
-            # What waits here while ClickHouse is away: by default 64 MiB a group, and there are several.
-            "queued.min.messages": 2_000,
-            "queued.max.messages.kbytes": 8_192,
-            "fetch.max.bytes": 8_388_608,
+            **FETCHING,
             "error_cb": on_error,
         }
     )

@@ -42,6 +42,8 @@ def open_consumer(
                 "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 50,
                 "enable.partition.eof": True,
+                # An emulation may answer with all it has; above the limit the client would stall for ever.
+                "receive.message.max.bytes": 1_073_741_824,
                 "socket.timeout.ms": int(max(timeout, 1.0) * 1000),
                 "log_level": 0,
                 "error_cb": on_error or (lambda error: None),

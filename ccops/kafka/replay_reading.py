@@ -85,6 +85,8 @@ def reader(bootstrap: str, group: str, places: Mapping[Place, int]) -> Iterator[
                 "auto.offset.reset": "error",
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                # An emulation may answer with all it has; above the limit the client would stall for ever.
+                "receive.message.max.bytes": 1_073_741_824,
                 "log_level": 0,
                 "error_cb": lambda error: None,
             }

@@ -25,6 +25,8 @@ EXPECTED: dict[str, dict[str, str]] = {
         "test_an_offset_in_an_open_transaction_is_told_to_whoever_asks_for_stable_ones": (
             "it does not keep undecided offsets apart, so that a reset can't see the transaction"
         ),
+        "test_an_answer_to_a_fetch_keeps_to_its_limit": "it answers with all it has",
+        "test_a_backlog_of_records_much_alike_stays_in_the_broker": "it answers with all it has",
         "test_what_was_acknowledged_survives_a_kill_at_once": (
             "it writes to disk twice a second, and not before it acknowledges"
         ),

@@ -91,7 +91,9 @@ class Cluster:
     @contextmanager
     def consumer(self, group: str, **config: object) -> Iterator[Consumer]:
         """A consumer of `group`, from the earliest record, that commits only when told; closed at the end."""
-        options = {key.replace("_", "."): value for key, value in config.items()}
+        options = {
+            key if key.endswith("_cb") else key.replace("_", "."): value for key, value in config.items()
+        }
         consumer = Consumer(
             {
                 "bootstrap.servers": self.broker.bootstrap,

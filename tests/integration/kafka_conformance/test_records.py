@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
+from ccops.backend.kafka_client import FETCHING
 from tests.integration.kafka_conformance.kit import WAIT_S, Cluster, an_hour_ago, read
 from tests.kafka_kit import fresh, until
 
@@ -110,3 +113,39 @@ def test_an_offset_out_of_range_is_reported(cluster: Cluster) -> None:
 
         assert until(reported)
     assert said[0] in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
+
+
+def _fetched_ahead(cluster: Cluster, name: str, **limits: object) -> int:
+    """Return the bytes that came over the wire for a reader that rests after its first record."""
+    got = 0
+
+    def counted(text: str) -> None:
+        nonlocal got
+        got = max(broker["rxbytes"] for broker in json.loads(text)["brokers"].values())
+
+    options = limits | {"statistics.interval.ms": 50, "stats_cb": counted}
+    with cluster.consumer(fresh("read"), **options) as consumer:
+        assert len(read(_from(cluster, consumer, name), 1)) == 1
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            consumer.pause([TopicPartition(name, 0)])
+            assert consumer.poll(0.1) is None
+    return got
+
+
+def test_an_answer_to_a_fetch_keeps_to_its_limit(cluster: Cluster) -> None:
+    name = cluster.topic()
+    cluster.produce(name, [an_hour_ago()] * 2_000, value=os.urandom(8_000))
+
+    got = _fetched_ahead(cluster, name, **{"max.partition.fetch.bytes": 200_000, "queued.min.messages": 1})
+
+    assert 8_000 < got < 2_000_000
+
+
+def test_a_backlog_of_records_much_alike_stays_in_the_broker(cluster: Cluster) -> None:
+    """Our ingester's limits. A broker counts what is compressed, and a client keeps what is unpacked."""
+    name = cluster.topic()
+    codec = {"compression.codec": "lz4"}
+    cluster.produce(name, [an_hour_ago()] * 16_000, value=b"x" * 8_000, config=codec)  # 128 MB, 1 MB packed
+
+    assert 8_000 < _fetched_ahead(cluster, name, **FETCHING) < 300_000

@@ -92,8 +92,8 @@ def test_an_outage_of_clickhouse_costs_time_only(
         time.sleep(1)  # the commit follows the insert
         before, memory = committed(stores), memory_mb(worker)
         with outage(stores, "clickhouse"):
-            # Kafka and ClickHouse are what is filled; in portions: the embedded broker answers a fetch with all
-            # it has, so that who asks late would be sent the whole night at once.
+            # Kafka and ClickHouse are what is filled. In portions: the embedded broker answers a fetch with
+            # all it has, so that who asks late would be sent the whole night at once.
             for _ in range(BULK // PORTION):
                 user.act_fast(PORTION, size=SIZE, screens=False)
                 until(lambda: acked(stores, user), 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -23,6 +24,10 @@ _SERVERS = ("stack", "stores", "kafka_broker")
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("ccops", deadline=None)
 settings.load_profile("ccops")
+
+# A shell starts what it sends to the background with Ctrl-C ignored, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

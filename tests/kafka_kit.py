@@ -46,6 +46,10 @@ class Broker:
         """Run the command line against this broker."""
         return run_ccops(*args, env=self.env, timeout=timeout)
 
+    def patience(self, full_s: float, short_s: float) -> float:
+        """Return how long to wait: what the emulation is known not to do, it does not do later either."""
+        return short_s if self.provider == "noida" else full_s
+
     def profile(self) -> Profile:
         return load_profile("dev", Project(ROOT, self.home), self.env)
 

@@ -34,7 +34,8 @@ def test_a_reset_waits_for_the_session_of_a_killed_consumer(cluster: Cluster) ->
     def state() -> ConsumerGroupState:
         return cluster.admin.describe_consumer_groups([group])[group].result(WAIT_S).state
 
-    assert until(lambda: state() is ConsumerGroupState.EMPTY, 12, 0.1), "the session never ended"
+    patience = cluster.broker.patience(12, 7)
+    assert until(lambda: state() is ConsumerGroupState.EMPTY, patience, 0.1), "the session never ended"
     done = cluster.broker.ccops(*reset)
     assert done.code == 0, done.out + done.err
     assert offsets(cluster, group) == {0: 2}

@@ -151,6 +151,7 @@ def test_a_member_killed_by_a_signal_is_let_go_after_its_session(cluster: Cluste
     killed = time.monotonic()
 
     assert _describe(cluster, group).state is ConsumerGroupState.STABLE
-    assert until(lambda: _describe(cluster, group).state is ConsumerGroupState.EMPTY, 12, 0.1)
+    patience = cluster.broker.patience(12, 7)
+    assert until(lambda: _describe(cluster, group).state is ConsumerGroupState.EMPTY, patience, 0.1)
     # The last heartbeat was at most 300 ms before; the session lives for three seconds, or six.
     assert time.monotonic() - killed > 1.5

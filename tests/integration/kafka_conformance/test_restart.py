@@ -58,4 +58,4 @@ def test_what_was_acknowledged_survives_a_kill_at_once(own_broker: Broker) -> No
     os.kill(pid, signal.SIGKILL)
 
     assert _back(own_broker, pid)
-    assert until(lambda: _client(own_broker, "read", *names) == "100 70 42", 20)
+    assert until(lambda: _client(own_broker, "read", *names) == "100 70 42", own_broker.patience(20, 3))

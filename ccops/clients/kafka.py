@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,18 @@ from ccops.clients.guard import translated
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Producer
+
+ASSIGNED: Mapping[str, object] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",
+    "enable.partition.eof": True,
+    # An emulation may answer with all it has; above the limit the client would stall for ever.
+    "receive.message.max.bytes": 1_073_741_824,
+    "log_level": 0,
+}
+"""Options of a consumer that is given its partitions: it never joins, and commits only when told."""
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -34,18 +46,11 @@ def open_consumer(
     with translated("kafka", bootstrap, errors()):
         consumer = Consumer(
             {
+                **ASSIGNED,
                 "bootstrap.servers": bootstrap,
                 "group.id": f"ccops-observer-{uuid.uuid4().hex}",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "error",
-                "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 50,
-                "enable.partition.eof": True,
-                # An emulation may answer with all it has; above the limit the client would stall for ever.
-                "receive.message.max.bytes": 1_073_741_824,
                 "socket.timeout.ms": int(max(timeout, 1.0) * 1000),
-                "log_level": 0,
                 "error_cb": on_error or (lambda error: None),
             }
         )

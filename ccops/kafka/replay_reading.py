@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ccops.clients.guard import translated
-from ccops.clients.kafka import errors
+from ccops.clients.kafka import ASSIGNED, errors
 from ccops.core.errors import Degraded, Unreachable
 from ccops.kafka.handlers import Record
 from ccops.kafka.model import Place
@@ -78,16 +78,9 @@ def reader(bootstrap: str, group: str, places: Mapping[Place, int]) -> Iterator[
     with translated("kafka", bootstrap, errors()):
         consumer = Consumer(
             {
+                **ASSIGNED,
                 "bootstrap.servers": bootstrap,
                 "group.id": group,
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "error",
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                # An emulation may answer with all it has; above the limit the client would stall for ever.
-                "receive.message.max.bytes": 1_073_741_824,
-                "log_level": 0,
                 "error_cb": lambda error: None,
             }
         )

@@ -126,9 +126,9 @@ def _fetched_ahead(cluster: Cluster, name: str, **limits: object) -> int:
     options = limits | {"statistics.interval.ms": 50, "stats_cb": counted}
     with cluster.consumer(fresh("read"), **options) as consumer:
         assert len(read(_from(cluster, consumer, name), 1)) == 1
+        consumer.pause([TopicPartition(name, 0)])
         end = time.monotonic() + 1
         while time.monotonic() < end:
-            consumer.pause([TopicPartition(name, 0)])
             assert consumer.poll(0.1) is None
     return got
 
@@ -137,7 +137,7 @@ def test_an_answer_to_a_fetch_keeps_to_its_limit(cluster: Cluster) -> None:
     name = cluster.topic()
     cluster.produce(name, [an_hour_ago()] * 2_000, value=os.urandom(8_000))
 
-    got = _fetched_ahead(cluster, name, **{"max.partition.fetch.bytes": 200_000, "queued.min.messages": 1})
+    got = _fetched_ahead(cluster, name, max_partition_fetch_bytes=200_000, queued_min_messages=1)
 
     assert 8_000 < got < 2_000_000
 

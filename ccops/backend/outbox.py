@@ -1,4 +1,4 @@
-"""The outbox's housekeeping: gauges each second, and rows that both sinks took are deleted after a day."""
+"""The outbox's housekeeping: gauges each second or few, and a day later what both sinks took is deleted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ log = logging.getLogger("ccops.backend.outbox")
 SOURCES = {"actions.events": "user_actions", "games.rounds": "game_rounds", "economy.ledger": "gold_ledger"}
 
 _GAUGES_S = 1.0
+# Counting a backlog of a million rows takes a while, and then it is counted less often.
+_REST, _GAUGES_MOST_S = 10, 5.0
 _SWEEP_EVERY = 60
 _RETRY_S = 1.0
 _SWEEP_ROWS = 1_000
@@ -25,20 +27,23 @@ _MAY_SWEEP = f"SELECT pg_try_advisory_lock({0x63636FFF})"
 
 async def keep_house() -> None:
     """Run until cancelled, on a connection of its own; PostgreSQL may come and go."""
+    loop = asyncio.get_running_loop()
     while True:
         try:
             async with db.dedicated(application_name="worker-housekeeping") as conn:
                 turn, sweeps = 0, False
                 while True:
+                    began = loop.time()
                     for sink, count in (await outbox.pending_counts(conn)).items():
                         metrics.outbox_pending.labels(sink).set(count)
+                    rest_s = min(max(_GAUGES_S, _REST * (loop.time() - began)), _GAUGES_MOST_S)
                     if turn % _SWEEP_EVERY == 0:
                         # Of several worker processes one is enough; the lock ends with this connection.
                         sweeps = sweeps or bool(await conn.fetchval(_MAY_SWEEP))
                         if sweeps:
                             await _sweep(conn)
                     turn += 1
-                    await asyncio.sleep(_GAUGES_S)
+                    await asyncio.sleep(rest_s)
         except (ApiError, OSError, TimeoutError) as error:
             log.debug("housekeeping: %s", error)
         except Exception:  # a tidy table is worth less than a running worker

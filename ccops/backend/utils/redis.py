@@ -65,6 +65,9 @@ RT_CHANNEL = "rt:pub"
 WAKE_CHANNEL = "outbox:wake"
 # The first ring goes out at once; a relay that is busy with the rows of the last one needs no more than this.
 _RING_S = 0.005
+# At so many rings a second the relays gather and do not listen, but each message costs its backend, Redis and
+# two listeners. A ring that is late by less than they gather is late for nobody.
+_MANY_RINGS, _RARE_S = 300.0, 0.05
 
 
 def client(*, timeout_s: float = 2.0) -> aioredis.Redis:
@@ -152,23 +155,29 @@ class _Gathered:
 
 
 class _Bell:
-    """Publishes a wake-up without making anybody wait; rings within `_RING_S` of a ring become one more."""
+    """Publishes a wake-up without making anybody wait; rings within `_RING_S` of a ring become one more.
+
+    While there are many rings a second, those within `_RARE_S`.
+    """
 
     def __init__(self) -> None:
-        self._wanted = False
+        self._rings = 0
+        self._pace = 0.0  # rings a second, of about the last `_RARE_S`
         self._task: asyncio.Task[None] | None = None
 
     def ring(self) -> None:
-        self._wanted = True
+        self._rings += 1
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._publish())
 
     async def _publish(self) -> None:
-        while self._wanted:
-            self._wanted = False
+        while self._rings:
+            self._rings = 0
             async with best_effort("relay wake-up"):
                 await redis.publish(WAKE_CHANNEL, "1")
-            await asyncio.sleep(_RING_S)
+            wait_s = _RARE_S if self._pace > _MANY_RINGS else _RING_S
+            await asyncio.sleep(wait_s)
+            self._pace += (self._rings / wait_s - self._pace) * wait_s / _RARE_S
 
 
 _gathered, _bell = _Gathered(), _Bell()

@@ -52,21 +52,16 @@ SELECT t.user_id, t.public_id, t.status, t.failure_reason
 -- Every purchase, streak, round and bet in the ledger exists.
 SELECT l.user_id, l.seq, l.ref_type, l.ref_id
   FROM gold_ledger l
- WHERE CASE l.ref_type
-         WHEN 'shop_tx' THEN NOT EXISTS (
-             SELECT 1 FROM shop_transactions t WHERE t.user_id = l.user_id AND t.public_id::text = l.ref_id)
-         WHEN 'streak' THEN NOT EXISTS (
-             SELECT 1 FROM streak_claims c
-              WHERE c.user_id = l.user_id AND c.action_type || ':' || c.claim_day = l.ref_id)
-         WHEN 'round' THEN NOT EXISTS (
-             SELECT 1 FROM game_rounds r WHERE r.user_id = l.user_id AND r.public_id::text = l.ref_id)
-         WHEN 'crash' THEN NOT EXISTS (
-             SELECT 1 FROM crash_bets b WHERE b.user_id = l.user_id AND b.public_id::text = l.ref_id)
-         WHEN 'adjust' THEN NOT EXISTS (
-             SELECT 1 FROM audit_log a
-              WHERE a.action = 'gold_adjust' AND a.target = 'user:' || l.user_id
-                AND a.after->>'adjustment_id' = l.ref_id)
-         ELSE false END;
+ WHERE l.ref_type IN ('shop_tx', 'streak', 'round', 'crash', 'adjust') AND NOT EXISTS (
+     SELECT 1
+       FROM (SELECT 'shop_tx' AS kind, 'user:' || user_id AS owner, public_id::text AS id
+               FROM shop_transactions
+             UNION ALL SELECT 'streak', 'user:' || user_id, action_type || ':' || claim_day FROM streak_claims
+             UNION ALL SELECT 'round', 'user:' || user_id, public_id::text FROM game_rounds
+             UNION ALL SELECT 'crash', 'user:' || user_id, public_id::text FROM crash_bets
+             UNION ALL SELECT 'adjust', target, after->>'adjustment_id' FROM audit_log
+                        WHERE action = 'gold_adjust') AS cause
+      WHERE cause.kind = l.ref_type AND cause.owner = 'user:' || l.user_id AND cause.id = l.ref_id);
 
 -- name: audit_chain_unbroken
 -- Each audit row's hash is that of its content and of the row before it.

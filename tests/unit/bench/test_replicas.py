@@ -25,6 +25,26 @@ def test_replicas_are_compared_within_the_round_they_were_measured_in() -> None:
     assert by_name["writes, 1 backend(s)"].value == 150
 
 
+@pytest.mark.parametrize(
+    ("pairs", "verdict"),
+    [
+        ([0.9, 0.95, 1.05, 1.1] * 3, "met"),
+        ([0.9, 0.94, 0.98, 1.1] * 3, "in doubt"),
+        ([0.9, 0.94, 0.97, 0.98] * 3, "NOT met"),
+        ([0.9, 0.98, 1.1], "NOT met"),  # too few to doubt anything
+    ],
+)
+def test_a_target_within_what_can_be_told_apart_is_in_doubt(pairs: list[float], verdict: str) -> None:
+    assert replicas._ratio("2 / 1", pairs, target=1.0).verdict == verdict
+
+
+def test_a_ratio_says_where_the_true_one_lies() -> None:
+    # Of twelve the third and the tenth: as many below the median as heads in twelve throws.
+    made = replicas._ratio("4 / 1", [number / 10 for number in range(1, 13)])
+    assert "lies in 0.300 to 1.000" in made.rests_on
+    assert made.doubt == ""
+
+
 def test_without_an_engine_the_bench_is_skipped_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def nobody() -> Iterator[None]:

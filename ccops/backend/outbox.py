@@ -16,7 +16,7 @@ log = logging.getLogger("ccops.backend.outbox")
 SOURCES = {"actions.events": "user_actions", "games.rounds": "game_rounds", "economy.ledger": "gold_ledger"}
 
 _GAUGES_S = 1.0
-# Counting a backlog of a million rows takes a while, and then it is counted less often.
+# Counting a backlog of a million rows takes a while: ten times as long it rests then, up to five seconds.
 _REST, _GAUGES_MOST_S = 10, 5.0
 _SWEEP_EVERY = 60
 _RETRY_S = 1.0

@@ -40,7 +40,7 @@ from tests.e2e.compose import images
 from tests.e2e.compose.engine import Engine, NoEngine, running
 
 COUNTS, SECONDS = (1, 2, 4), 3
-# One core's worth of a store's connections, and many more than all pools together.
+# As many as one backend's pool to PostgreSQL, and as many as those of four.
 FEW, MANY = 16, 64
 # Where others share the machine many short turns in all orders say more than a few long ones.
 _TURNS = 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 _U = "(SELECT id FROM users WHERE site_id = 'planted')"
 
 
-def _ledger(
+def ledger(
     seq: int, delta: int, after: int, ref_type: str = "test", ref_id: str = "gen_random_uuid()"
 ) -> str:
     return (
@@ -24,7 +24,7 @@ def _wallet(gold: int, version: int) -> str:
     return f"UPDATE wallets SET gold = {gold}, version = {version} WHERE user_id = {_U}"
 
 
-def _purchase(status: str = "SUCCESS") -> str:
+def purchase(status: str = "SUCCESS") -> str:
     return (
         "INSERT INTO shop_transactions (public_id, user_id, product_id, qty, kind, unit_price, status,"
         " idempotency_key, trace_id, request_id)"
@@ -72,11 +72,11 @@ def _crash_bet(status: str, cashed: str, payout: int) -> str:
 INVARIANTS: dict[str, tuple[str, ...]] = {
     "gold_never_negative": ("ALTER TABLE wallets DROP CONSTRAINT ck_wallets_gold_nonneg", _wallet(-5, 0)),
     "wallet_is_sum_of_ledger": (_wallet(7, 0),),
-    "wallet_version_counts_ledger": (_wallet(5, 2), _ledger(2, 5, 5)),  # seq 1 was never written
-    "balance_after_is_running_sum": (_wallet(5, 1), _ledger(1, 5, 6)),
-    "success_has_one_ledger_row": (_purchase(),),
-    "purchase_states_agree": (_purchase("REFUNDED"),),
-    "ledger_row_has_its_cause": (_wallet(5, 1), _ledger(1, 5, 5, "shop_tx")),
+    "wallet_version_counts_ledger": (_wallet(5, 2), ledger(2, 5, 5)),  # seq 1 was never written
+    "balance_after_is_running_sum": (_wallet(5, 1), ledger(1, 5, 6)),
+    "success_has_one_ledger_row": (purchase(),),
+    "purchase_states_agree": (purchase("REFUNDED"),),
+    "ledger_row_has_its_cause": (_wallet(5, 1), ledger(1, 5, 5, "shop_tx")),
     "round_is_booked": (_ROUND,),
     "outbox_leaves_within_60s": (_LATE,),
     "audit_chain_unbroken": (_audit("set_rank", "{}"),),
@@ -94,7 +94,7 @@ INVARIANTS: dict[str, tuple[str, ...]] = {
     "crash_pays_up_to_the_point": (_CRASHED, _crash_bet("CASHED", "160", 16)),
     "crash_settles_within_60s": (_CRASHED, _crash_bet("OPEN", "NULL", 0)),
     "claim_is_booked": (f"INSERT INTO streak_claims VALUES ({_U}, 'DAILY', '2026-01-01', 100, 1)",),
-    "grant_of_gold_has_its_claim": (_wallet(5, 1), _ledger(1, 5, 5, "achievement", "'FIRST_STREAK'")),
+    "grant_of_gold_has_its_claim": (_wallet(5, 1), ledger(1, 5, 5, "achievement", "'FIRST_STREAK'")),
     "pass_claims_are_earned": (f"INSERT INTO battle_pass_claims VALUES ('S1', {_U}, 'premium', 1, 100, 1)",),
     "pass_owner_has_bought": (f"INSERT INTO battle_pass_owners VALUES ('S1', {_U}, gen_random_uuid())",),
     "key_has_its_answer": (

@@ -26,21 +26,21 @@ def missing(planted: Planted) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_of_each_kind_without_its_cause_is_found(planted: Planted, kind: str) -> None:
-    planted.run(plants._ledger(1, 5, 5, kind, "'nowhere'"))
+    planted.run(plants.ledger(1, 5, 5, kind, "'nowhere'"))
     assert missing(planted) == 1
 
 
 def test_a_cause_must_be_of_the_same_user_and_kind(planted: Planted) -> None:
-    planted.run(plants._purchase(), plants._ledger(1, 5, 5, "shop_tx", TRANSACTION))
+    planted.run(plants.purchase(), plants.ledger(1, 5, 5, "shop_tx", TRANSACTION))
     assert missing(planted) == 0
-    planted.run(plants._ledger(2, 5, 10, "round", TRANSACTION))
+    planted.run(plants.ledger(2, 5, 10, "round", TRANSACTION))
     assert missing(planted) == 1
     planted.run(SOMEBODY_ELSE)
     assert missing(planted) == 2
 
 
 def test_what_has_no_cause_by_its_kind_needs_none(planted: Planted) -> None:
-    planted.run(plants._ledger(1, 5, 5, "mint", "'nowhere'"))
+    planted.run(plants.ledger(1, 5, 5, "mint", "'nowhere'"))
     assert missing(planted) == 0
 
 

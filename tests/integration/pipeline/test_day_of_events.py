@@ -90,7 +90,7 @@ def test_the_highest_offset_of_each_partition_is_that_of_its_young_rows(stores: 
         rows = await conn.fetch("SELECT *, created_at > now() - interval '24 hours' AS young FROM outbox")
         return await outbox.last_acked(conn), rows
 
-    # One partition has nothing of the last day, and one was never written to.
+    # One partition has nothing of the last day.
     old = "UPDATE outbox SET created_at = now() - interval '30 hours'"
     old += " WHERE topic = 'topic-1' AND kafka_partition = 3"
     found, rows = on_a_copy(stores, ask, FILL, SEND, old)
